@@ -1,0 +1,102 @@
+"""A project's settings, as people send them and as every service reads them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
+]
+ClassName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
+]
+Metric = Literal["macro_f1", "accuracy"]
+
+
+class Task(StrEnum):
+    """What a label is."""
+
+    TEXT = "text_classification"
+    MULTILABEL = "multilabel_classification"
+    TOKENS = "token_classification"
+    VECTORS = "vector_classification"
+
+
+class ProjectSpec(BaseModel):
+    """What a new project is made of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    task: Task
+    labels: list[ClassName] = Field(min_length=1, max_length=10_000, description="the classes, or the entity types")
+    strategy: str = Field(default="margin", max_length=100, description="a name from the catalog of strategies")
+    metric: Metric = Field(default="macro_f1", description="the score the learning curve is drawn in")
+    encoder: str | None = Field(
+        default=None, max_length=200, description="default: minilm for texts; vectors need none"
+    )
+    batch_size: int = Field(default=10, ge=1, le=1000, description="items handed out at a time")
+    retrain_every: int = Field(default=50, ge=1, le=1_000_000, description="new labels that ask for a round")
+    lease_seconds: int = Field(default=600, ge=1, le=86_400, description="how long a batch is kept for its annotator")
+    overlap: int = Field(default=1, ge=1, le=20, description="how many annotators answer each item")
+    budget: int | None = Field(default=None, ge=1, le=1_000_000_000, description="labels to pay for; null: no end")
+    seed: int = Field(default=0, ge=0, lt=1 << 31)
+
+    @model_validator(mode="after")
+    def _classes_are_distinct(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+            raise ValueError(f"labels must be distinct; more than once: {', '.join(twice[:5])}")
+        return self
+
+    @model_validator(mode="after")
+    def _classification_needs_two(self) -> Self:
+        if self.task in (Task.TEXT, Task.VECTORS) and len(self.labels) < 2:
+            raise ValueError(f"{self.task} needs at least two labels to tell apart")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_bring_their_own(self) -> Self:
+        if self.task is Task.VECTORS and self.encoder is not None:
+            raise ValueError("vector_classification takes the vectors as they come: leave encoder out")
+        return self
+
+
+class ProjectPatch(BaseModel):
+    """What may change while a project runs. The task, the classes and the encoder may not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name | None = None
+    strategy: str | None = Field(default=None, max_length=100)
+    batch_size: int | None = Field(default=None, ge=1, le=1000)
+    retrain_every: int | None = Field(default=None, ge=1, le=1_000_000)
+    lease_seconds: int | None = Field(default=None, ge=1, le=86_400)
+    overlap: int | None = Field(default=None, ge=1, le=20)
+    budget: int | None = Field(default=None, ge=1, le=1_000_000_000)
+
+
+class Project(BaseModel):
+    """A project as it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    name: str
+    task: Task
+    labels: list[str]
+    strategy: str
+    metric: Metric
+    encoder: str | None
+    batch_size: int
+    retrain_every: int
+    lease_seconds: int
+    overlap: int
+    budget: int | None
+    seed: int
+    created_at: datetime

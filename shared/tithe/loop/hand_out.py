@@ -1,0 +1,178 @@
+"""Hand out a batch: the labeler's walk. No broker, no model, no waiting."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tithe.contracts.projects import Project
+from tithe.errors import BatchClosed, NotFound
+from tithe.storage import answers, pool, projects, queue, rounds
+from tithe.storage.database import Database, Unit
+from tithe.storage.queue import Batch, LeasedItem
+
+#: Why there was nothing to hand out, and in how many seconds asking again makes sense (None: never by itself).
+_EMPTY: dict[str, int | None] = {
+    "pool_empty": None,
+    "budget_spent": None,
+    "budget_reserved": 5,
+    "pool_exhausted": None,
+    "all_leased": 5,
+}
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """How old the ranking behind a batch is."""
+
+    round_number: int | None
+    model_version: int | None
+    labels_since: int  #: labels counted that the ranking has not seen
+    ranked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    """What an annotator gets. Without items, `empty_because` says why and `retry_after_seconds` when to ask again."""
+
+    batch: Batch | None
+    items: list[LeasedItem]
+    staleness: Staleness
+    empty_because: str | None = None
+    retry_after_seconds: int | None = None
+
+
+def hand_out(database: Database, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
+    """Give the annotator a batch; an open one of theirs is given again, and kept alive. Raises NotFound."""
+    database.run(lambda unit: _reclaim(unit, project_id))
+    return database.run(lambda unit: _hand_out(unit, project_id, annotator, size))
+
+
+def heartbeat(database: Database, project_id: UUID, batch_id: UUID) -> datetime:
+    """Keep a lease; until when. Raises NotFound, BatchClosed."""
+
+    def work(unit: Unit) -> datetime:
+        project = projects.get(unit, project_id)
+        batch = _known(queue.lock_batch(unit, project_id, batch_id), batch_id)
+        expires_at = queue.extend(unit, batch_id, project.lease_seconds) if batch.state == "open" else None
+        if expires_at is None:
+            raise BatchClosed(
+                f"the batch is {batch.state}", remedy="ask for a new batch; answers to this one are still taken"
+            )
+        return expires_at
+
+    return database.run(work)
+
+
+def release(database: Database, project_id: UUID, batch_id: UUID) -> None:
+    """Give a batch back: its unanswered items go to whoever asks next. Releasing twice is no error. Raises NotFound."""
+
+    def work(unit: Unit) -> None:
+        projects.get(unit, project_id)
+        batch = _known(queue.lock_batch(unit, project_id, batch_id), batch_id)
+        if batch.state == "open":
+            queue.give_back(unit, [batch_id], "released")
+
+    database.run(work)
+
+
+def reclaim_lapsed(database: Database) -> int:
+    """Take back every lapsed batch of every project; how many projects had some."""
+    found = database.run(queue.projects_with_lapsed)
+    for project_id in found:
+        database.run(lambda unit, project_id=project_id: _reclaim(unit, project_id))  # type: ignore[misc]
+    return len(found)
+
+
+def _reclaim(unit: Unit, project_id: UUID) -> None:
+    lapsed = queue.lapsed(unit, project_id)
+    if lapsed:
+        queue.give_back(unit, lapsed, "expired")
+
+
+def _known(batch: Batch | None, batch_id: UUID) -> Batch:
+    if batch is None:
+        raise NotFound(f"this project has no batch {batch_id}", place="batch_id")
+    return batch
+
+
+def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
+    project = projects.get(unit, project_id)
+    staleness = _staleness(unit, project_id)
+    mine = queue.open_batch(unit, project_id, annotator)
+    if mine is None:
+        mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
+        if mine is None:  # the same annotator asked twice at once and the other call was first
+            return _again(unit, project, _must(queue.open_batch(unit, project_id, annotator)), staleness)
+    else:
+        return _again(unit, project, mine, staleness)
+    wanted, because = _allowance(unit, project, size or project.batch_size)
+    if wanted > 0:
+        because = _fill(unit, project, mine, wanted)
+    items = queue.leases(unit, mine.id)
+    if items:
+        return HandedOut(mine, items, staleness)
+    queue.drop_batch(unit, mine.id)
+    reason = because or "all_leased"
+    return HandedOut(None, [], staleness, empty_because=reason, retry_after_seconds=_EMPTY[reason])
+
+
+def _again(unit: Unit, project: Project, batch: Batch, staleness: Staleness) -> HandedOut:
+    expires_at = queue.extend(unit, batch.id, project.lease_seconds) or batch.expires_at
+    waiting = [lease for lease in queue.leases(unit, batch.id) if lease.state == "active"]
+    return HandedOut(Batch(**{**batch.__dict__, "expires_at": expires_at}), waiting, staleness)
+
+
+def _must(batch: Batch | None) -> Batch:
+    if batch is None:
+        raise BatchClosed("the batch was closed at this moment", remedy="ask again")
+    return batch
+
+
+def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, str | None]:
+    """How many items the budget lets out: what is unpaid, less what others hold and may still answer."""
+    if project.budget is None:
+        return size, None
+    unpaid = project.budget - answers.progress(unit, project.id).paid_count
+    if unpaid <= 0:
+        return 0, "budget_spent"
+    # Held, so that two hand-outs at once cannot both let the last label out.
+    answers.lock_progress(unit, project.id)
+    unpaid = project.budget - answers.progress(unit, project.id).paid_count - queue.active_leases(unit, project.id)
+    return (min(size, unpaid), None) if unpaid > 0 else (0, "budget_reserved")
+
+
+def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> str | None:
+    """Lease `size` items: ranked ones, else random ones, else whatever is left. Why there was none, if there was none."""
+    got = queue.lease_ready(unit, batch, size, project.overlap, 0) if batch.round_id else 0
+    if got == size:
+        return None
+    counts = pool.read(unit, project.id)
+    if counts.item_count == counts.test_count:
+        return "pool_empty"
+    # A fresh order each time, on purpose: these items are unranked, and two annotators should not meet.
+    chance = random.Random()  # noqa: S311
+    probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
+    got += queue.lease_random(unit, batch, probes, size - got, got)
+    if got < size:
+        got += queue.lease_any(unit, batch, size - got, project.overlap, got)
+    if got:
+        return None
+    progress = answers.progress(unit, project.id)
+    everything = (counts.item_count - counts.test_count) * project.overlap
+    return "pool_exhausted" if progress.settled_slots >= everything else "all_leased"
+
+
+def _staleness(unit: Unit, project_id: UUID) -> Staleness:
+    progress = answers.progress(unit, project_id)
+    if progress.current_round is None:
+        return Staleness(None, None, progress.label_count, None)
+    served = rounds.get(unit, progress.current_round)
+    if served is None:
+        return Staleness(None, None, progress.label_count, None)
+    model = rounds.model(unit, served.model_id) if served.model_id else None
+    return Staleness(
+        served.number, model.version if model else None, progress.label_count - served.label_count, served.ended_at
+    )

@@ -1,0 +1,129 @@
+"""Admit items: the pool's walk. Chunk by chunk, each in its own transaction, so that a cut upload loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from tithe import policy
+from tithe.contracts.projects import Task
+from tithe.contracts.tasks import EmbedBlock
+from tithe.loop import rounds as turns
+from tithe.storage import answers, jobs, pool, projects, queue
+from tithe.storage.answers import Answer
+from tithe.storage.database import Database, Unit
+from tithe.storage.pool import NewItem
+
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """How many rows one block holds: few where they must be encoded, many where vectors come ready-made."""
+
+    text_rows: int = 2048
+    vector_rows: int = 131_072
+
+    def of(self, task: Task) -> int:
+        """For a project of this task."""
+        return self.vector_rows if task is Task.VECTORS else self.text_rows
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What became of a chunk of an import."""
+
+    accepted: int
+    duplicates: int
+    labeled: int
+    clashes: list[tuple[int, str]] = field(default_factory=list)
+
+
+def admit(
+    database: Database, project_id: UUID, import_id: UUID, items: Sequence[NewItem], rejected: int, sizes: BlockSizes
+) -> Chunk:
+    """Store a chunk of checked lines in one transaction and ask for the blocks it completes.
+
+    Sending the same lines again adds nothing: that is how an import resumes.
+    """
+
+    def work(unit: Unit) -> Chunk:
+        project = projects.get(unit, project_id)
+        counters = pool.lock(unit, project_id)
+        dimension = next((len(item.vector) for item in items if item.vector is not None), None)
+        admitted = pool.admit(unit, counters, items, dimension)
+        known = [one for one in (*admitted.items, *admitted.labels) if one[2] is not None]
+        if known:
+            _seed(unit, project_id, known, project.overlap)
+        _plan(unit, project_id, sizes.of(project.task), remainder=False)
+        pool.count_import(
+            unit, import_id, accepted=len(admitted.items), duplicates=admitted.duplicates,
+            rejected=rejected + len(admitted.clashes),
+        )  # fmt: skip
+        return Chunk(len(admitted.items), admitted.duplicates, len(known), admitted.clashes)
+
+    return database.run(work)
+
+
+def start(database: Database, project_id: UUID) -> UUID:
+    """Begin an import. Raises NotFound."""
+
+    def work(unit: Unit) -> UUID:
+        projects.get(unit, project_id)
+        return pool.start_import(unit, project_id)
+
+    return database.run(work)
+
+
+def finish(database: Database, project_id: UUID, import_id: UUID, sizes: BlockSizes, *, whole: bool) -> None:
+    """End an import: the tail of the pool becomes a block too, and known labels may ask for a round."""
+
+    def work(unit: Unit) -> None:
+        project = projects.get(unit, project_id)
+        pool.end_import(unit, import_id, whole=whole)
+        pool.lock(unit, project_id)
+        _plan(unit, project_id, sizes.of(project.task), remainder=True)
+        turns.maybe_open(unit, project)
+
+    database.run(work)
+
+
+def plan_left_over(database: Database, quiet_seconds: float, sizes: BlockSizes) -> int:
+    """Plan blocks for pools whose import never came to its end; how many there were."""
+    found = database.run(lambda unit: pool.unplanned(unit, quiet_seconds))
+    for project_id in found:
+
+        def work(unit: Unit, project_id: UUID = project_id) -> None:
+            project = projects.get(unit, project_id)
+            pool.lock(unit, project_id)
+            _plan(unit, project_id, sizes.of(project.task), remainder=True)
+
+        database.run(work)
+    return len(found)
+
+
+def finish_block(
+    unit: Unit, claim: jobs.Claim, start_at: int, *, path: str, sha256: str, size: int, dimension: int
+) -> None:
+    """Point the block at its file; the first block, or the last, may open a round."""
+    jobs.finish(unit, claim)
+    pool.mark_block_ready(unit, claim.project_id, start_at, path=path, sha256=sha256, size=size, dimension=dimension)
+    turns.maybe_open(unit, projects.get(unit, claim.project_id))
+
+
+def _plan(unit: Unit, project_id: UUID, rows: int, *, remainder: bool) -> None:
+    counters = pool.read(unit, project_id)
+    ranges = list(policy.block_ranges(counters.planned_count, counters.item_count, rows, remainder=remainder))
+    pool.plan_blocks(unit, counters, ranges)
+    for start_at, _ in ranges:
+        unit.send(EmbedBlock(project_id=project_id, start=start_at), project_id)
+
+
+def _seed(unit: Unit, project_id: UUID, known: Sequence[tuple[int, str, object]], overlap: int) -> None:
+    """Labels that came with their items: counted for training, not paid for, and never asked again."""
+    for split in ("pool", "test"):
+        given = [Answer(ordinal, "label", value) for ordinal, where, value in known if where == split]
+        if split == "pool":
+            queue.import_leases(unit, project_id, [answer.ordinal for answer in given])
+        if given:
+            settled = len(given) * overlap if split == "pool" else 0
+            answers.append(unit, project_id, "@import", None, "import", given, slots=settled, held_out=split == "test")

@@ -1,0 +1,148 @@
+"""Turn rounds: when one opens, how it moves from stage to stage, how it ends. Every step is one transaction.
+
+The stages are walked by messages, but only rows decide: each function below first takes the lock that makes it the only
+one to act, and does nothing where its work is done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from tithe import policy
+from tithe.contracts.projects import Project
+from tithe.contracts.tasks import ScoreShard, SelectReady, TrainRound
+from tithe.errors import NotFound, RoundAlreadyOpen
+from tithe.storage import answers, jobs, pool, projects, queue, rounds
+from tithe.storage.answers import Progress
+from tithe.storage.database import Database, Unit
+from tithe.storage.queue import Choice
+from tithe.storage.rounds import Round
+
+
+def maybe_open(unit: Unit, project: Project) -> Round | None:
+    """Open a round if the labels or the pool ask for one; None: not now. Holds the project's progress row."""
+    progress = answers.lock_progress(unit, project.id)
+    reason = _reason(unit, project, progress)
+    return None if reason is None else _open(unit, project, progress, reason)
+
+
+def open_for_labels(unit: Unit, project: Project, progress: Progress) -> Round | None:
+    """Open a round if the labels just counted crossed the threshold. The hot path: one or two short queries.
+
+    `progress` is what the counting returned; its row is held by this unit.
+    """
+    counts = policy.LabelCounts(
+        progress.label_count, progress.requested_at_labels, finished=_finished(unit, project, progress)
+    )
+    if not policy.retrain_due(counts, project.retrain_every) or pool.block_counts(unit, project.id)[0] == 0:
+        return None
+    return _open(unit, project, progress, "labels")
+
+
+def ask_for_round(database: Database, project_id: UUID) -> Round:
+    """Open a round because somebody asks. Raises NotFound, RoundAlreadyOpen."""
+
+    def work(unit: Unit) -> Round:
+        project = projects.get(unit, project_id)
+        progress = answers.lock_progress(unit, project_id)
+        if pool.block_counts(unit, project_id)[0] == 0:
+            raise NotFound("the pool has no vectors yet", remedy="import items and wait until they are encoded")
+        opened = _open(unit, project, progress, "asked")
+        if opened is None:
+            raise RoundAlreadyOpen(remedy="wait until it is ready; GET …/status shows how far it is")
+        return opened
+
+    return database.run(work)
+
+
+def _reason(unit: Unit, project: Project, progress: Progress) -> str | None:
+    ready, planned, _ = pool.block_counts(unit, project.id)
+    if ready == 0:
+        return None
+    newest = rounds.last(unit, project.id)
+    if newest is None:
+        return "labels" if progress.label_count else "cold_start"
+    counts = policy.LabelCounts(
+        progress.label_count, progress.requested_at_labels, finished=_finished(unit, project, progress)
+    )
+    if policy.retrain_due(counts, project.retrain_every):
+        return "labels"
+    items = pool.read(unit, project.id)
+    settled = ready == planned and items.planned_count == items.item_count
+    return "pool_grew" if settled and newest.pool_count < items.item_count else None
+
+
+def _finished(unit: Unit, project: Project, progress: Progress) -> bool:
+    if project.budget is not None and progress.paid_count >= project.budget:
+        return True
+    items = pool.read(unit, project.id)
+    return progress.settled_slots >= (items.item_count - items.test_count) * project.overlap
+
+
+def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Round | None:
+    number = progress.round_number + 1
+    opened = rounds.request(
+        unit,
+        project.id,
+        number=number,
+        reason=reason,
+        strategy=project.strategy,
+        seed=policy.round_seed(project.seed, number),
+        depth=policy.ready_depth(project.batch_size, project.retrain_every, project.overlap),
+        watermark=progress.answer_seq,
+        label_count=progress.label_count,
+        pool_count=pool.read(unit, project.id).item_count,
+    )
+    if opened is not None:
+        if opened.label_count:
+            unit.send(TrainRound(round_id=opened.id), project.id)
+        else:
+            plan_scoring(unit, opened, None, {})
+    return opened
+
+
+def plan_scoring(unit: Unit, current: Round, model_id: UUID | None, facts: dict[str, Any]) -> None:
+    """Move a round to scoring: write its shard list from the blocks on disk, ask for each shard."""
+    if not rounds.to_scoring(unit, current.id, model_id, facts):
+        return
+    blocks = [(block.start, block.rows) for block in pool.ready_blocks(unit, current.project_id)]
+    ranges = list(policy.shard_ranges(blocks, policy.shard_rows(sum(rows for _, rows in blocks))))
+    rounds.add_shards(unit, current.id, ranges)
+    for number in range(len(ranges)):
+        unit.send(ScoreShard(round_id=current.id, shard=number), current.project_id)
+
+
+def finish_shard(
+    unit: Unit, claim: jobs.Claim, number: int, *, ordinals: list[int], scores: list[float], scored: int, seconds: float
+) -> None:
+    """Keep a shard's best. The last one asks for selection: the round's row is locked before anybody counts."""
+    current = rounds.lock(unit, claim.subject)
+    jobs.finish(unit, claim)
+    if current is None or current.state != "scoring":
+        return
+    left = rounds.shard_done(unit, current.id, number, ordinals=ordinals, scores=scores, scored=scored, seconds=seconds)
+    if left == 0 and rounds.to_selecting(unit, current.id):
+        unit.send(SelectReady(round_id=current.id), current.project_id)
+
+
+def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: dict[str, Any]) -> None:
+    """End a round: its choices become the queue that is served. What waited meanwhile may open the next one."""
+    current = rounds.lock(unit, claim.subject)
+    jobs.finish(unit, claim)
+    if current is None or current.state != "selecting":
+        return
+    project = projects.get(unit, current.project_id)
+    answers.lock_progress(unit, project.id)
+    filled = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
+    rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled})
+    maybe_open(unit, project)
+
+
+def fail_round(unit: Unit, round_id: UUID, failure: str) -> None:
+    """End a round that cannot go on; the queue of the last good one is served on. Labels since then ask again."""
+    current = rounds.lock(unit, round_id)
+    if current is None or not rounds.fail(unit, round_id, failure):
+        return
+    jobs.cancel(unit, round_id)

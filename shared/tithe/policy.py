@@ -1,0 +1,116 @@
+"""Pure decisions: no I/O, no clock, no state. What the loop asks before it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What the retraining decision looks at."""
+
+    labels: int  #: labels counted so far
+    at_last_round: int  #: labels counted when the last round was requested
+    finished: bool  #: no more labels are coming: the budget is spent or the pool is exhausted
+
+
+def retrain_due(counts: LabelCounts, retrain_every: int) -> bool:
+    """Whether the labels in hand ask for a round.
+
+    A crossing, never ``count % n == 0``: two labels that arrive together cannot step over it. When no more labels are
+    coming, whatever is left since the last round is trained on, so that the history ends with the last label.
+
+    Examples
+    --------
+    >>> retrain_due(LabelCounts(labels=41, at_last_round=0, finished=False), 40)
+    True
+    >>> retrain_due(LabelCounts(labels=41, at_last_round=40, finished=False), 40)
+    False
+    >>> retrain_due(LabelCounts(labels=41, at_last_round=40, finished=True), 40)
+    True
+    """
+    new = counts.labels - counts.at_last_round
+    return new >= retrain_every or (counts.finished and new > 0)
+
+
+def ready_depth(batch_size: int, retrain_every: int, overlap: int) -> int:
+    """How many items a round ranks for handing out: enough that nobody runs dry before the next round is in.
+
+    Examples
+    --------
+    >>> ready_depth(batch_size=10, retrain_every=40, overlap=1)
+    260
+    """
+    return min(5000, max(200, 4 * retrain_every + 10 * batch_size) // max(1, overlap))
+
+
+def shard_rows(pool_rows: int) -> int:
+    """How many rows one scorer job reads: an eighth of the pool, so that idle scorers have work, within reason.
+
+    Examples
+    --------
+    >>> shard_rows(1_000), shard_rows(100_000), shard_rows(10_000_000)
+    (4096, 12500, 131072)
+    """
+    return min(131_072, max(4096, -(-pool_rows // 8)))
+
+
+def shard_ranges(blocks: Sequence[tuple[int, int]], shard_rows: int) -> Iterator[tuple[int, int]]:
+    """Group contiguous blocks ``(start, rows)`` into shards ``(start, stop)`` of about `shard_rows` rows.
+
+    Blocks are never split: a shard reads whole files. Gaps (a block not embedded yet) end a shard.
+
+    Examples
+    --------
+    >>> list(shard_ranges([(0, 10), (10, 10), (20, 5), (40, 10)], shard_rows=20))
+    [(0, 20), (20, 25), (40, 50)]
+    """
+    start = stop = None
+    for block_start, rows in sorted(blocks):
+        if start is None or stop is None:
+            start, stop = block_start, block_start + rows
+        elif block_start == stop and stop - start + rows <= shard_rows:
+            stop += rows
+        else:
+            yield start, stop
+            start, stop = block_start, block_start + rows
+    if start is not None and stop is not None:
+        yield start, stop
+
+
+def block_ranges(planned: int, total: int, block_rows: int, *, remainder: bool) -> Iterator[tuple[int, int]]:
+    """Cut the ordinals ``[planned, total)`` into blocks ``(start, rows)``; the short tail only where `remainder` says.
+
+    Examples
+    --------
+    >>> list(block_ranges(0, 25, 10, remainder=False)), list(block_ranges(20, 25, 10, remainder=True))
+    ([(0, 10), (10, 10)], [(20, 5)])
+    """
+    while total - planned >= block_rows:
+        yield planned, block_rows
+        planned += block_rows
+    if remainder and total > planned:
+        yield planned, total - planned
+
+
+def retry_delay_seconds(attempt: int) -> float:
+    """Back-off before a failed job is claimed again: 1, 2, 4 … at most 60 seconds.
+
+    Examples
+    --------
+    >>> [retry_delay_seconds(a) for a in (1, 2, 3, 10)]
+    [1.0, 2.0, 4.0, 60.0]
+    """
+    return float(min(60, 2 ** (attempt - 1)))
+
+
+def round_seed(project_seed: int, round_number: int) -> int:
+    """The seed of one round: a project replayed with the same seed chooses the same items.
+
+    Examples
+    --------
+    >>> round_seed(7, 0) != round_seed(7, 1)
+    True
+    """
+    return (project_seed * 1_000_003 + round_number * 7919) % (1 << 62)

@@ -1,0 +1,74 @@
+"""Brings a database to the newest schema. Forward only; two migrators at once take turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from tithe.errors import Unavailable
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 7_102_026  # any number, as long as every migrator takes the same
+_OLDEST_PGVECTOR = (0, 8, 4)  # HNSW corruption and recall fixes before that are not optional
+
+
+def migrate(url: str) -> str:
+    """Apply every migration that is missing; return the revision reached."""
+    engine = _engine(url)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        try:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+            _check_pgvector(connection)
+        finally:
+            connection.rollback()
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.commit()
+    engine.dispose()
+    return newest()
+
+
+def newest() -> str:
+    """The revision this code was written for."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("no migrations are packaged")
+    return head
+
+
+def current(url: str) -> str | None:
+    """The revision the database is at; None: never migrated."""
+    engine = _engine(url)
+    with engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    engine.dispose()
+    return revision
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    driver_url = sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")
+    return sqlalchemy.create_engine(driver_url, poolclass=sqlalchemy.NullPool)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _check_pgvector(connection: sqlalchemy.Connection) -> None:
+    version = connection.scalar(sqlalchemy.text("SELECT extversion FROM pg_extension WHERE extname = 'vector'"))
+    if tuple(int(part) for part in str(version).split(".")[:3]) < _OLDEST_PGVECTOR:
+        raise Unavailable(
+            f"pgvector {version} is too old",
+            remedy="install pgvector 0.8.4 or newer, then ALTER EXTENSION vector UPDATE",
+        )

@@ -1,0 +1,75 @@
+"""Projects."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from psycopg import errors as pg
+
+from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec
+from tithe.errors import NameTaken, NotFound
+from tithe.storage.database import Unit
+
+
+def create(unit: Unit, spec: ProjectSpec) -> Project:
+    """Make the project with its counters. Raises NameTaken."""
+    try:
+        made = unit.one("projects.create", Project, **spec.model_dump(mode="json"))
+    except pg.UniqueViolation as error:
+        raise _name_taken(spec.name) from error
+    if made is None:
+        raise RuntimeError("INSERT … RETURNING gave no row")
+    return made
+
+
+def get(unit: Unit, project_id: UUID) -> Project:
+    """The project as it stands. Raises NotFound, also for a deleted one."""
+    found = unit.one("projects.get", Project, id=project_id)
+    if found is None:
+        raise NotFound(f"there is no project {project_id}", remedy="GET /v1/projects lists them")
+    return found
+
+
+def by_name(unit: Unit, name: str) -> Project | None:
+    """The live project of that name, if there is one."""
+    return unit.one("projects.by_name", Project, name=name)
+
+
+def page(unit: Unit, after: UUID | None, limit: int) -> list[Project]:
+    """Live projects in the order of their ids, beginning after `after`."""
+    return unit.all("projects.list", Project, after=after, limit=limit)
+
+
+def patch(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
+    """Change what was sent. Raises NotFound, NameTaken."""
+    sent = change.model_dump(exclude_unset=True)
+    values = {name: sent.get(name) for name in ProjectPatch.model_fields}
+    try:
+        changed = unit.one(
+            "projects.patch", Project, id=project_id, lift_budget="budget" in sent and sent["budget"] is None, **values
+        )
+    except pg.UniqueViolation as error:
+        raise _name_taken(change.name or "") from error
+    if changed is None:
+        raise NotFound(f"there is no project {project_id}")
+    return changed
+
+
+def delete(unit: Unit, project_id: UUID) -> None:
+    """Take the project away at once; its rows are purged later. Work under way is called off."""
+    if unit.run("projects.mark_deleted", id=project_id) == 0:
+        raise NotFound(f"there is no project {project_id}")
+    unit.run("projects.cancel_work", id=project_id)
+
+
+def purge_next(unit: Unit, after_seconds: float) -> UUID | None:
+    """Remove every row of one project deleted at least so long ago; its id, or None when there is none."""
+    project_id: UUID | None = unit.value("projects.deleted", after=after_seconds)
+    if project_id is not None:
+        unit.value("projects.allow_purge")
+        unit.run("projects.purge", id=project_id)
+    return project_id
+
+
+def _name_taken(name: str) -> NameTaken:
+    return NameTaken(f"a project named {name!r} exists already", place="name", remedy="choose another name")

@@ -1,0 +1,189 @@
+"""The ready queue, batches and leases: who may answer what, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from tithe.storage.database import Unit
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some items leased to one annotator."""
+
+    id: UUID
+    project_id: UUID
+    annotator: str
+    round_id: UUID | None
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    lapsed: bool
+
+
+@dataclass(frozen=True)
+class LeasedItem:
+    """One item of a batch, as its annotator sees it."""
+
+    id: int
+    ordinal: int
+    external_id: str
+    state: str
+    score: float | None
+    chosen_by: str
+    why: dict[str, Any]
+    text: str | None
+    tokens: list[str] | None
+    meta: dict[str, Any] | None
+    length: int | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One item a round puts into the ready queue."""
+
+    ordinal: int
+    score: float | None
+    chosen_by: str
+    why: dict[str, Any]
+
+
+def open_batch(unit: Unit, project_id: UUID, annotator: str) -> Batch | None:
+    """The annotator's open batch, held until the unit ends."""
+    return unit.one("queue.open_batch", Batch, project_id=project_id, annotator=annotator)
+
+
+def lock_batch(unit: Unit, project_id: UUID, batch_id: UUID) -> Batch | None:
+    """A batch of this project, held until the unit ends."""
+    return unit.one("queue.lock_batch", Batch, id=batch_id, project_id=project_id)
+
+
+def new_batch(unit: Unit, project_id: UUID, annotator: str, lease_seconds: int) -> Batch | None:
+    """Open a batch; None: the annotator has one open (perhaps since a moment)."""
+    return unit.one("queue.new_batch", Batch, project_id=project_id, annotator=annotator, lease_seconds=lease_seconds)
+
+
+def drop_batch(unit: Unit, batch_id: UUID) -> None:
+    """Take back a batch that found no items."""
+    unit.run("queue.drop_batch", id=batch_id)
+
+
+def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int, position: int) -> int:
+    """Lease the best `size` ready items to the batch; how many it got. Never waits for another hand-out."""
+    return unit.run(
+        "queue.lease_ready", project_id=batch.project_id, round_id=batch.round_id, annotator=batch.annotator,
+        batch_id=batch.id, size=size, overlap=overlap, position=position,
+    )  # fmt: skip
+
+
+def lease_random(unit: Unit, batch: Batch, probes: Sequence[int], size: int, position: int) -> int:
+    """Lease up to `size` untouched items, the first at or after each probe; how many it got."""
+    return unit.run(
+        "queue.lease_random", project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
+        probes=list(probes), size=size, position=position,
+    )  # fmt: skip
+
+
+def lease_any(unit: Unit, batch: Batch, size: int, overlap: int, position: int) -> int:
+    """Lease up to `size` items this annotator may still answer, found by a scan; how many it got."""
+    return unit.run(
+        "queue.lease_any", project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
+        size=size, overlap=overlap, position=position,
+    )  # fmt: skip
+
+
+def leases(unit: Unit, batch_id: UUID) -> list[LeasedItem]:
+    """Every lease of the batch with its item, in the order handed out."""
+    return unit.all("queue.batch_leases", LeasedItem, batch_id=batch_id)
+
+
+def extend(unit: Unit, batch_id: UUID, lease_seconds: int) -> datetime | None:
+    """Keep the batch for its annotator from now on; None: it is not open."""
+    expires_at: datetime | None = unit.value("queue.extend", id=batch_id, lease_seconds=lease_seconds)
+    return expires_at
+
+
+def settle(unit: Unit, batch_id: UUID, ordinals: Sequence[int], skipped: Sequence[int]) -> int:
+    """Mark active leases answered. The caller holds the batch."""
+    return unit.run("queue.settle", batch_id=batch_id, ordinals=list(ordinals), skipped=list(skipped))
+
+
+def lease_late(
+    unit: Unit, batch: Batch, ordinals: Sequence[int], skipped: Sequence[int], overlap: int
+) -> dict[int, int]:
+    """Settle what lapsed but was not taken over: ordinal → the new lease's id, for those that still counted."""
+    found = unit.rows(
+        "queue.lease_late", batch_id=batch.id, ordinals=list(ordinals), skipped=list(skipped), overlap=overlap
+    )
+    return dict(found)
+
+
+def take_ready_slot(unit: Unit, project_id: UUID, round_id: UUID | None, ordinals: Sequence[int]) -> None:
+    """Count down the ready rows of items that were answered without being leased from the queue."""
+    unit.run("queue.take_ready_slot", project_id=project_id, round_id=round_id, ordinals=list(ordinals))
+
+
+def end_batch(unit: Unit, batch_id: UUID) -> None:
+    """Close a batch that is answered in full."""
+    unit.run("queue.end_batch", id=batch_id, state="closed")
+
+
+def active_in_batch(unit: Unit, batch_id: UUID) -> int:
+    """Leases of the batch that wait for an answer."""
+    return int(unit.value("queue.batch_active", batch_id=batch_id))
+
+
+def lapsed(unit: Unit, project_id: UUID) -> list[UUID]:
+    """Open batches past their time, held; those somebody is answering right now are left alone."""
+    return [row[0] for row in unit.rows("queue.lapsed_batches", project_id=project_id)]
+
+
+def projects_with_lapsed(unit: Unit) -> list[UUID]:
+    """Projects that have open batches past their time."""
+    return [row[0] for row in unit.rows("queue.projects_with_lapsed")]
+
+
+def give_back(unit: Unit, batch_ids: Sequence[UUID], state: str) -> None:
+    """End the batches as `state` (expired or released) and put their unanswered items back into the ready queue."""
+    unit.run("queue.give_back", batch_ids=list(batch_ids), state=state)
+
+
+def active_leases(unit: Unit, project_id: UUID) -> int:
+    """Leases of open batches that wait for an answer."""
+    return int(unit.value("queue.active_leases", project_id=project_id))
+
+
+def import_leases(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> None:
+    """Settle items whose label came with them."""
+    unit.run("queue.import_leases", project_id=project_id, ordinals=list(ordinals))
+
+
+def depth(unit: Unit, project_id: UUID) -> int:
+    """Hand-outs the ready queue still holds."""
+    return int(unit.value("queue.queue_depth", project_id=project_id))
+
+
+def half_answered(unit: Unit, project_id: UUID, overlap: int, limit: int) -> list[int]:
+    """Items that have some but not all of their opinions."""
+    return [row[0] for row in unit.rows("queue.half_answered", project_id=project_id, overlap=overlap, limit=limit)]
+
+
+def swap_ready(unit: Unit, project_id: UUID, round_id: UUID, overlap: int, choices: Sequence[Choice]) -> int:
+    """Put the round's choices in place of the queue that was served so far; how many stand in it now."""
+    filled = unit.run(
+        "queue.fill_ready",
+        project_id=project_id, round_id=round_id, overlap=overlap,
+        ranks=list(range(len(choices))),
+        ordinals=[choice.ordinal for choice in choices],
+        scores=[choice.score for choice in choices],
+        chosen_by=[choice.chosen_by for choice in choices],
+        whys=[Jsonb(choice.why) for choice in choices],
+    )  # fmt: skip
+    unit.run("queue.clear_ready", project_id=project_id, round_id=round_id)
+    return filled

@@ -1,0 +1,220 @@
+"""Rounds, their shards and their models: the ledger of how the pool was ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from tithe.storage.database import Unit
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of the loop: requested → training → scoring → selecting → ready, or failed."""
+
+    id: UUID
+    project_id: UUID
+    number: int
+    state: str
+    reason: str
+    strategy: str
+    seed: int
+    depth: int
+    watermark: int
+    label_count: int
+    pool_count: int
+    model_id: UUID | None
+    failure: str | None
+    facts: dict[str, Any]
+    requested_at: datetime
+    training_at: datetime | None
+    scoring_at: datetime | None
+    selecting_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of blocks one scorer reads, and the best it found there."""
+
+    round_id: UUID
+    shard: int
+    start: int
+    stop: int
+    done: bool
+    ordinals: list[int] | None
+    scores: list[float] | None
+    scored: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model's row."""
+
+    id: UUID
+    project_id: UUID
+    version: int
+    round_id: UUID
+    path: str
+    sha256: str
+    size: int
+    watermark: int
+    label_count: int
+    score: float | None
+    score_from: str | None
+    facts: dict[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the learning curve."""
+
+    number: int
+    id: UUID
+    version: int
+    label_count: int
+    score: float | None
+    score_from: str | None
+    facts: dict[str, Any]
+    strategy: str
+    ended_at: datetime | None
+
+
+def request(
+    unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: str, seed: int, depth: int, watermark: int,
+    label_count: int, pool_count: int,
+) -> Round | None:  # fmt: skip
+    """Open a round; None: one is unfinished. The caller holds the project's progress row."""
+    made = unit.one(
+        "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=strategy, seed=seed,
+        depth=depth, watermark=watermark, label_count=label_count, pool_count=pool_count,
+    )  # fmt: skip
+    if made is not None:
+        unit.run("rounds.note_request", project_id=project_id, number=number)
+    return made
+
+
+def get(unit: Unit, round_id: UUID) -> Round | None:
+    """The round."""
+    return unit.one("rounds.get", Round, id=round_id)
+
+
+def lock(unit: Unit, round_id: UUID) -> Round | None:
+    """The round, held: whoever counts its shards takes turns here."""
+    return unit.one("rounds.lock", Round, id=round_id)
+
+
+def page(unit: Unit, project_id: UUID, after: int, limit: int) -> list[Round]:
+    """Rounds in order, beginning after number `after`."""
+    return unit.all("rounds.list", Round, project_id=project_id, after=after, limit=limit)
+
+
+def unfinished(unit: Unit, project_id: UUID) -> Round | None:
+    """The round that is running."""
+    return unit.one("rounds.unfinished", Round, project_id=project_id)
+
+
+def last(unit: Unit, project_id: UUID) -> Round | None:
+    """The newest round, whatever its state."""
+    return unit.one("rounds.last", Round, project_id=project_id)
+
+
+def to_training(unit: Unit, round_id: UUID) -> bool:
+    """requested → training; False: it is elsewhere."""
+    return unit.run("rounds.to_training", id=round_id) == 1
+
+
+def to_scoring(unit: Unit, round_id: UUID, model_id: UUID | None, facts: dict[str, Any]) -> bool:
+    """requested or training → scoring, with the model it scores with (None: by coverage)."""
+    return unit.run("rounds.to_scoring", id=round_id, model_id=model_id, facts=Jsonb(facts)) == 1
+
+
+def to_selecting(unit: Unit, round_id: UUID) -> bool:
+    """scoring → selecting; False: somebody was there before."""
+    return unit.run("rounds.to_selecting", id=round_id) == 1
+
+
+def to_ready(unit: Unit, project_id: UUID, round_id: UUID, facts: dict[str, Any]) -> bool:
+    """selecting → ready, and its queue is the one that is served."""
+    if unit.run("rounds.to_ready", id=round_id, facts=Jsonb(facts)) == 0:
+        return False
+    unit.run("rounds.serve", id=round_id, project_id=project_id)
+    return True
+
+
+def fail(unit: Unit, round_id: UUID, failure: str) -> bool:
+    """Any unfinished state → failed, with the reason."""
+    return unit.run("rounds.fail", id=round_id, failure=failure[:2000]) == 1
+
+
+def add_shards(unit: Unit, round_id: UUID, ranges: Sequence[tuple[int, int]]) -> None:
+    """Write the round's shard list: ``(start, stop)`` each."""
+    for number, (start, stop) in enumerate(ranges):
+        unit.run("rounds.add_shard", round_id=round_id, shard=number, start=start, stop=stop)
+
+
+def shard(unit: Unit, round_id: UUID, number: int) -> Shard | None:
+    """One shard."""
+    return unit.one("rounds.shard", Shard, round_id=round_id, shard=number)
+
+
+def shards(unit: Unit, round_id: UUID) -> list[Shard]:
+    """Every shard of the round, in order."""
+    return unit.all("rounds.shards", Shard, round_id=round_id)
+
+
+def shard_counts(unit: Unit, round_id: UUID) -> tuple[int, int, int, int]:
+    """Shards done, shards in all, rows done, rows in all."""
+    a, b, c, d = unit.rows("rounds.shard_counts", round_id=round_id)[0]
+    return int(a), int(b), int(c), int(d)
+
+
+def shard_done(
+    unit: Unit, round_id: UUID, number: int, *, ordinals: list[int], scores: list[float], scored: int, seconds: float
+) -> int:
+    """Keep a shard's best; how many shards are left. The caller holds the round."""
+    unit.run(
+        "rounds.shard_done",
+        round_id=round_id,
+        shard=number,
+        ordinals=ordinals,
+        scores=scores,
+        scored=scored,
+        seconds=seconds,
+    )
+    return int(unit.value("rounds.shards_left", round_id=round_id))
+
+
+def add_model(
+    unit: Unit, *, id: UUID, project_id: UUID, round_id: UUID, path: str, sha256: str, size: int, watermark: int,  # noqa: A002
+    label_count: int, score: float | None, score_from: str | None, facts: dict[str, Any],
+) -> int:  # fmt: skip
+    """Add the model and make it the project's current one; its version."""
+    version: int = unit.value(
+        "rounds.add_model", id=id, project_id=project_id, round_id=round_id, path=path, sha256=sha256, size=size,
+        watermark=watermark, label_count=label_count, score=score, score_from=score_from, facts=Jsonb(facts),
+    )  # fmt: skip
+    unit.run("rounds.use_model", id=id, project_id=project_id)
+    return version
+
+
+def model(unit: Unit, model_id: UUID) -> Model | None:
+    """A model's row."""
+    return unit.one("rounds.model", Model, id=model_id)
+
+
+def current_model(unit: Unit, project_id: UUID) -> Model | None:
+    """The model the project predicts with."""
+    return unit.one("rounds.current_model", Model, project_id=project_id)
+
+
+def history(unit: Unit, project_id: UUID) -> list[Point]:
+    """The learning curve: one point per round that trained a model, in order."""
+    return unit.all("rounds.history", Point, project_id=project_id)

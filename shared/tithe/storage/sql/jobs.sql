@@ -1,0 +1,65 @@
+-- name: send
+-- The notification wakes the relay at once; it is sent only when the transaction commits, and only for new work.
+WITH sent AS (
+    INSERT INTO jobs (topic, queue, project_id, subject, part, body)
+    VALUES (%(topic)s, %(queue)s, %(project_id)s, %(subject)s, %(part)s, %(body)s)
+    ON CONFLICT ON CONSTRAINT jobs_once DO NOTHING
+    RETURNING id
+)
+SELECT pg_notify('tithe_jobs', '') FROM sent
+
+-- name: claim
+UPDATE jobs
+SET state = 'claimed', attempt = attempt + 1, fence = nextval('job_fences'), claimed_by = %(worker)s,
+    heartbeat_at = clock_timestamp()
+WHERE topic = %(topic)s AND subject = %(subject)s AND part = %(part)s
+  AND state = 'ready' AND not_before <= clock_timestamp()
+RETURNING id, fence, attempt, project_id, subject, topic
+
+-- name: beat
+UPDATE jobs SET heartbeat_at = clock_timestamp() WHERE id = %(id)s AND fence = %(fence)s AND state = 'claimed'
+
+-- name: finish
+UPDATE jobs SET state = 'done', ended_at = clock_timestamp(), last_error = NULL
+WHERE id = %(id)s AND fence = %(fence)s AND state = 'claimed'
+
+-- name: give_back
+UPDATE jobs
+SET state = CASE WHEN %(hopeless)s OR attempt >= %(attempts)s THEN 'failed' ELSE 'ready' END,
+    ended_at = CASE WHEN %(hopeless)s OR attempt >= %(attempts)s THEN clock_timestamp() END,
+    not_before = clock_timestamp() + make_interval(secs => %(delay)s),
+    rung_at = NULL,
+    last_error = %(error)s
+WHERE id = %(id)s AND fence = %(fence)s AND state = 'claimed'
+RETURNING state
+
+-- name: cancel
+UPDATE jobs SET state = 'cancelled', ended_at = clock_timestamp()
+WHERE subject = %(subject)s AND state IN ('ready', 'claimed')
+
+-- name: to_ring
+SELECT id, topic, queue, body FROM jobs
+WHERE state = 'ready' AND not_before <= clock_timestamp()
+  AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => %(again)s))
+ORDER BY id LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- name: rung
+UPDATE jobs SET rung_at = clock_timestamp() WHERE id = ANY(%(ids)s)
+
+-- name: lapse
+UPDATE jobs
+SET state = CASE WHEN attempt >= %(attempts)s THEN 'failed' ELSE 'ready' END,
+    ended_at = CASE WHEN attempt >= %(attempts)s THEN clock_timestamp() END,
+    rung_at = NULL,
+    last_error = format('%%s fell silent (attempt %%s)', claimed_by, attempt)
+WHERE state = 'claimed' AND heartbeat_at < clock_timestamp() - make_interval(secs => %(silent)s)
+RETURNING id, topic, subject, state, last_error
+
+-- name: revive
+UPDATE jobs SET state = 'ready', attempt = 0, rung_at = NULL, ended_at = NULL
+WHERE state = 'failed' AND topic = 'block.embed' AND ended_at < clock_timestamp() - make_interval(secs => %(after)s)
+
+-- name: next_due
+-- Seconds until the earliest job that waits for its time; NULL: none waits.
+SELECT EXTRACT(EPOCH FROM min(not_before) - clock_timestamp()) FROM jobs WHERE state = 'ready' AND rung_at IS NULL

@@ -1,0 +1,62 @@
+-- name: create
+WITH made AS (
+    INSERT INTO projects (name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds,
+                          overlap, budget, seed)
+    VALUES (%(name)s, %(task)s, %(labels)s, %(strategy)s, %(metric)s, %(encoder)s, %(batch_size)s, %(retrain_every)s,
+            %(lease_seconds)s, %(overlap)s, %(budget)s, %(seed)s)
+    RETURNING *
+), pool AS (
+    INSERT INTO pools (project_id) SELECT id FROM made
+), counters AS (
+    INSERT INTO progress (project_id) SELECT id FROM made
+)
+SELECT id, name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds, overlap, budget,
+       seed, created_at FROM made
+
+-- name: get
+SELECT id, name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds, overlap, budget,
+       seed, created_at
+FROM projects WHERE id = %(id)s AND deleted_at IS NULL
+
+-- name: by_name
+SELECT id, name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds, overlap, budget,
+       seed, created_at
+FROM projects WHERE name = %(name)s AND deleted_at IS NULL
+
+-- name: list
+SELECT id, name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds, overlap, budget,
+       seed, created_at
+FROM projects WHERE deleted_at IS NULL AND (%(after)s::uuid IS NULL OR id > %(after)s)
+ORDER BY id LIMIT %(limit)s
+
+-- name: patch
+-- A NULL leaves the column as it is; the budget is lifted by its own flag.
+UPDATE projects SET
+    name = coalesce(%(name)s, name),
+    strategy = coalesce(%(strategy)s, strategy),
+    batch_size = coalesce(%(batch_size)s, batch_size),
+    retrain_every = coalesce(%(retrain_every)s, retrain_every),
+    lease_seconds = coalesce(%(lease_seconds)s, lease_seconds),
+    overlap = coalesce(%(overlap)s, overlap),
+    budget = CASE WHEN %(lift_budget)s THEN NULL ELSE coalesce(%(budget)s, budget) END
+WHERE id = %(id)s AND deleted_at IS NULL
+RETURNING id, name, task, labels, strategy, metric, encoder, batch_size, retrain_every, lease_seconds, overlap, budget,
+          seed, created_at
+
+-- name: mark_deleted
+UPDATE projects SET deleted_at = clock_timestamp() WHERE id = %(id)s AND deleted_at IS NULL
+
+-- name: cancel_work
+UPDATE jobs SET state = 'cancelled', ended_at = clock_timestamp()
+WHERE project_id = %(id)s AND state IN ('ready', 'claimed')
+
+-- name: deleted
+-- Purged one at a time, and only once no worker can still be writing for it.
+SELECT id FROM projects WHERE deleted_at < clock_timestamp() - make_interval(secs => %(after)s)
+ORDER BY deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: allow_purge
+SELECT set_config('tithe.purge', 'on', true)
+
+-- name: purge
+DELETE FROM projects WHERE id = %(id)s

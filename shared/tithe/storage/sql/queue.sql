@@ -1,0 +1,183 @@
+-- name: open_batch
+-- The annotator's open batch, held: whatever happens to a batch happens in turns.
+SELECT id, project_id, annotator, round_id, state, created_at, expires_at, expires_at <= clock_timestamp() AS lapsed
+FROM batches WHERE project_id = %(project_id)s AND annotator = %(annotator)s AND state = 'open' FOR UPDATE
+
+-- name: lock_batch
+SELECT id, project_id, annotator, round_id, state, created_at, expires_at, expires_at <= clock_timestamp() AS lapsed
+FROM batches WHERE id = %(id)s AND project_id = %(project_id)s FOR UPDATE
+
+-- name: lapsed_batches
+-- Skips what somebody is answering at this moment; they are not lost, only late.
+SELECT id FROM batches
+WHERE project_id = %(project_id)s AND state = 'open' AND expires_at <= clock_timestamp()
+ORDER BY id FOR UPDATE SKIP LOCKED
+
+-- name: projects_with_lapsed
+SELECT DISTINCT project_id FROM batches WHERE state = 'open' AND expires_at <= clock_timestamp()
+
+-- name: new_batch
+INSERT INTO batches (project_id, annotator, round_id, state, expires_at)
+SELECT %(project_id)s, %(annotator)s, p.current_round, 'open', clock_timestamp() + make_interval(secs => %(lease_seconds)s)
+FROM progress p WHERE p.project_id = %(project_id)s
+ON CONFLICT (project_id, annotator) WHERE state = 'open' DO NOTHING
+RETURNING id, project_id, annotator, round_id, state, created_at, expires_at, false AS lapsed
+
+-- name: drop_batch
+DELETE FROM batches WHERE id = %(id)s
+
+-- name: extend
+UPDATE batches SET expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => %(lease_seconds)s))
+WHERE id = %(id)s AND state = 'open' RETURNING expires_at
+
+-- name: end_batch
+UPDATE batches SET state = %(state)s, ended_at = clock_timestamp() WHERE id = %(id)s AND state = 'open'
+
+-- name: lease_ready
+-- The hand-out, in one statement: the best ready rows nobody is taking at this moment, each into a slot that is free.
+-- The unique indexes on leases are the proof of exclusivity; SKIP LOCKED and open_slots only keep people out of each
+-- other's way. A row whose slot turned out to be taken (by a late answer, say) is counted down and simply not leased.
+WITH picked AS (
+    SELECT r.rank, r.ordinal, r.score, r.chosen_by, r.why
+    FROM ready r
+    WHERE r.project_id = %(project_id)s AND r.round_id = %(round_id)s AND r.open_slots > 0
+      AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = r.project_id AND l.ordinal = r.ordinal
+                      AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped'))
+    ORDER BY r.rank LIMIT %(size)s
+    FOR UPDATE OF r SKIP LOCKED
+), counted AS (
+    UPDATE ready r SET open_slots = r.open_slots - 1 FROM picked p
+    WHERE r.project_id = %(project_id)s AND r.round_id = %(round_id)s AND r.rank = p.rank
+)
+INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+SELECT %(project_id)s, p.ordinal, free.slot, %(annotator)s, %(batch_id)s, 'active',
+       %(position)s::integer + row_number() OVER (ORDER BY p.rank), p.score, p.chosen_by, p.why
+FROM picked p
+CROSS JOIN LATERAL (
+    SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
+    WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = p.ordinal
+                      AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))
+) free
+WHERE free.slot IS NOT NULL
+ON CONFLICT DO NOTHING
+
+-- name: lease_random
+-- When the ready queue has run dry nobody waits: random items, found by random probes into the pool.
+INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+SELECT %(project_id)s, found.ordinal, 1, %(annotator)s, %(batch_id)s, 'active',
+       %(position)s::integer + row_number() OVER (ORDER BY found.probe), NULL, 'random', '{"because": "queue_empty"}'
+FROM (
+    SELECT DISTINCT ON (i.ordinal) i.ordinal, probes.probe
+    FROM unnest(%(probes)s::bigint[]) WITH ORDINALITY AS probes (at, probe)
+    CROSS JOIN LATERAL (
+        SELECT i.ordinal FROM items i
+        WHERE i.project_id = %(project_id)s AND i.ordinal >= probes.at AND i.split = 'pool'
+          AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
+                          AND l.state IN ('active', 'done', 'skipped'))
+        ORDER BY i.ordinal LIMIT 1
+    ) i
+    ORDER BY i.ordinal, probes.probe
+) found
+ORDER BY found.probe LIMIT %(size)s
+ON CONFLICT DO NOTHING
+
+-- name: lease_any
+-- The last resort of a nearly exhausted pool: whatever this annotator may still answer, in order.
+INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+SELECT %(project_id)s, rest.ordinal, rest.slot, %(annotator)s, %(batch_id)s, 'active',
+       %(position)s::integer + row_number() OVER (ORDER BY rest.ordinal), NULL, 'random', '{"because": "last_items"}'
+FROM (
+    SELECT i.ordinal, (SELECT min(s) FROM generate_series(1, %(overlap)s::integer) s
+                       WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
+                                         AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))) AS slot
+    FROM items i
+    WHERE i.project_id = %(project_id)s AND i.split = 'pool'
+      AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
+                      AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped'))
+) rest
+WHERE rest.slot IS NOT NULL
+ORDER BY rest.ordinal LIMIT %(size)s
+ON CONFLICT DO NOTHING
+
+-- name: batch_leases
+SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta,
+       char_length(i.text) AS length
+FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
+WHERE l.batch_id = %(batch_id)s ORDER BY l.position, l.id
+
+-- name: settle
+UPDATE leases SET state = CASE WHEN ordinal = ANY(%(skipped)s) THEN 'skipped' ELSE 'done' END
+WHERE batch_id = %(batch_id)s AND ordinal = ANY(%(ordinals)s) AND state = 'active'
+
+-- name: lease_late
+-- A lapsed lease that nobody took over is still good: the answer takes a fresh slot, if one is free. Whether it is, the
+-- unique indexes decide, also against a hand-out that commits at the same moment.
+INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, chosen_by, why, score)
+SELECT l.project_id, l.ordinal, free.slot, l.annotator, NULL,
+       CASE WHEN l.ordinal = ANY(%(skipped)s) THEN 'skipped' ELSE 'done' END, l.chosen_by, l.why, l.score
+FROM leases l
+CROSS JOIN LATERAL (
+    SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
+    WHERE NOT EXISTS (SELECT FROM leases o WHERE o.project_id = l.project_id AND o.ordinal = l.ordinal
+                      AND o.slot IN (0, s) AND o.state IN ('active', 'done', 'skipped'))
+) free
+WHERE l.batch_id = %(batch_id)s AND l.ordinal = ANY(%(ordinals)s) AND free.slot IS NOT NULL
+ON CONFLICT DO NOTHING
+RETURNING ordinal, id
+
+-- name: take_ready_slot
+UPDATE ready SET open_slots = open_slots - 1
+WHERE project_id = %(project_id)s AND round_id = %(round_id)s AND ordinal = ANY(%(ordinals)s) AND open_slots > 0
+
+-- name: give_back
+-- Unanswered leases of these batches are given back, and their items stand in the ready queue again where they stood.
+WITH freed AS (
+    UPDATE leases SET state = %(state)s WHERE batch_id = ANY(%(batch_ids)s) AND state = 'active'
+    RETURNING project_id, ordinal
+), ended AS (
+    UPDATE batches SET state = %(state)s, ended_at = clock_timestamp() WHERE id = ANY(%(batch_ids)s) AND state = 'open'
+)
+UPDATE ready r SET open_slots = r.open_slots + 1
+FROM freed f JOIN progress p ON p.project_id = f.project_id
+WHERE r.project_id = f.project_id AND r.round_id = p.current_round AND r.ordinal = f.ordinal
+
+-- name: active_leases
+SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
+WHERE b.project_id = %(project_id)s AND b.state = 'open' AND l.state = 'active'
+
+-- name: batch_active
+SELECT count(*) FROM leases WHERE batch_id = %(batch_id)s AND state = 'active'
+
+-- name: import_leases
+-- A label that came with the item settles it for good: slot 0 stands for all of them.
+INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)
+SELECT %(project_id)s, o, 0, '@import', 'done', 'import' FROM unnest(%(ordinals)s::bigint[]) o
+ON CONFLICT DO NOTHING
+
+-- name: queue_depth
+SELECT coalesce(sum(r.open_slots), 0) FROM ready r JOIN progress p ON p.project_id = r.project_id
+WHERE r.project_id = %(project_id)s AND r.round_id = p.current_round
+
+-- name: fill_ready
+-- Swapping in a round's choice. What was leased or answered since it was chosen is left out here; what slips through
+-- between this snapshot and the commit meets the unique index when it is handed out.
+INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, score, chosen_by, why)
+SELECT %(project_id)s, %(round_id)s, c.rank, c.ordinal, %(overlap)s::integer - taken.slots, c.score, c.chosen_by, c.why
+FROM unnest(%(ranks)s::integer[], %(ordinals)s::bigint[], %(scores)s::double precision[], %(chosen_by)s::text[],
+            %(whys)s::jsonb[]) AS c (rank, ordinal, score, chosen_by, why)
+CROSS JOIN LATERAL (
+    SELECT count(*) + CASE WHEN bool_or(l.slot = 0) THEN 1000 ELSE 0 END AS slots
+    FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = c.ordinal AND l.state IN ('active', 'done', 'skipped')
+) taken
+WHERE %(overlap)s::integer - taken.slots > 0
+ON CONFLICT DO NOTHING
+
+-- name: half_answered
+-- Items with some but not all of their opinions: the next round puts them first.
+SELECT l.ordinal FROM leases l
+WHERE l.project_id = %(project_id)s AND l.state IN ('active', 'done', 'skipped')
+GROUP BY l.ordinal HAVING count(*) < %(overlap)s AND NOT bool_or(l.slot = 0)
+ORDER BY l.ordinal LIMIT %(limit)s
+
+-- name: clear_ready
+DELETE FROM ready WHERE project_id = %(project_id)s AND round_id <> %(round_id)s

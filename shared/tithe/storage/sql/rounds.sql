@@ -1,0 +1,106 @@
+-- name: request
+-- The partial unique index lets one unfinished round exist: of two requests at once the second gets no row.
+INSERT INTO rounds (project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count)
+VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(seed)s, %(depth)s, %(watermark)s,
+        %(label_count)s, %(pool_count)s)
+ON CONFLICT DO NOTHING
+RETURNING id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+          failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+
+-- name: note_request
+UPDATE progress SET round_number = %(number)s, requested_at_labels = label_count WHERE project_id = %(project_id)s
+
+-- name: get
+SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+FROM rounds WHERE id = %(id)s
+
+-- name: lock
+SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+FROM rounds WHERE id = %(id)s FOR UPDATE
+
+-- name: list
+SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+FROM rounds WHERE project_id = %(project_id)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
+
+-- name: unfinished
+SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+FROM rounds WHERE project_id = %(project_id)s AND state IN ('requested', 'training', 'scoring', 'selecting')
+
+-- name: last
+SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
+       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+FROM rounds WHERE project_id = %(project_id)s ORDER BY number DESC LIMIT 1
+
+-- name: to_training
+UPDATE rounds SET state = 'training', training_at = coalesce(training_at, clock_timestamp())
+WHERE id = %(id)s AND state IN ('requested', 'training')
+
+-- name: to_scoring
+UPDATE rounds SET state = 'scoring', scoring_at = clock_timestamp(), model_id = %(model_id)s, facts = facts || %(facts)s
+WHERE id = %(id)s AND state IN ('requested', 'training')
+
+-- name: to_selecting
+UPDATE rounds SET state = 'selecting', selecting_at = clock_timestamp() WHERE id = %(id)s AND state = 'scoring'
+
+-- name: to_ready
+UPDATE rounds SET state = 'ready', ended_at = clock_timestamp(), facts = facts || %(facts)s
+WHERE id = %(id)s AND state IN ('scoring', 'selecting')
+
+-- name: serve
+UPDATE progress SET current_round = %(id)s WHERE project_id = %(project_id)s
+
+-- name: fail
+UPDATE rounds SET state = 'failed', ended_at = clock_timestamp(), failure = %(failure)s
+WHERE id = %(id)s AND state IN ('requested', 'training', 'scoring', 'selecting')
+
+-- name: add_shard
+INSERT INTO shards (round_id, shard, start, stop) VALUES (%(round_id)s, %(shard)s, %(start)s, %(stop)s)
+ON CONFLICT DO NOTHING
+
+-- name: shard
+SELECT round_id, shard, start, stop, done, ordinals, scores, scored, seconds FROM shards
+WHERE round_id = %(round_id)s AND shard = %(shard)s
+
+-- name: shards
+SELECT round_id, shard, start, stop, done, ordinals, scores, scored, seconds FROM shards
+WHERE round_id = %(round_id)s ORDER BY shard
+
+-- name: shard_counts
+SELECT count(*) FILTER (WHERE done), count(*), coalesce(sum(stop - start) FILTER (WHERE done), 0), coalesce(sum(stop - start), 0)
+FROM shards WHERE round_id = %(round_id)s
+
+-- name: shard_done
+UPDATE shards SET done = true, ordinals = %(ordinals)s, scores = %(scores)s, scored = %(scored)s, seconds = %(seconds)s
+WHERE round_id = %(round_id)s AND shard = %(shard)s AND NOT done
+
+-- name: shards_left
+SELECT count(*) FROM shards WHERE round_id = %(round_id)s AND NOT done
+
+-- name: add_model
+INSERT INTO models (id, project_id, version, round_id, path, sha256, size, watermark, label_count, score, score_from, facts)
+SELECT %(id)s, %(project_id)s, coalesce(max(version), 0) + 1, %(round_id)s, %(path)s, %(sha256)s, %(size)s, %(watermark)s,
+       %(label_count)s, %(score)s, %(score_from)s, %(facts)s
+FROM models WHERE project_id = %(project_id)s
+RETURNING version
+
+-- name: use_model
+UPDATE progress SET current_model = %(id)s WHERE project_id = %(project_id)s
+
+-- name: model
+SELECT id, project_id, version, round_id, path, sha256, size, watermark, label_count, score, score_from, facts, created_at
+FROM models WHERE id = %(id)s
+
+-- name: current_model
+SELECT m.id, m.project_id, m.version, m.round_id, m.path, m.sha256, m.size, m.watermark, m.label_count, m.score,
+       m.score_from, m.facts, m.created_at
+FROM models m JOIN progress p ON p.current_model = m.id WHERE p.project_id = %(project_id)s
+
+-- name: history
+SELECT r.number, r.id, m.version, m.label_count, m.score, m.score_from, m.facts, r.strategy, r.ended_at
+FROM rounds r JOIN models m ON m.id = r.model_id AND m.round_id = r.id
+WHERE r.project_id = %(project_id)s AND r.state IN ('ready', 'scoring', 'selecting')
+ORDER BY r.number
