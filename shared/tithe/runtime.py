@@ -1,4 +1,4 @@
-"""The composition root: settings in, the things a process works with out. Nothing heavy is imported before it is used."""
+"""The composition root: settings in, what a process works with out. Nothing heavy is imported before it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application Flower looks through: knows every topic's name, does no work. ``celery -A tithe.bus.flower flower``."""
+"""The application Flower looks through; it does no work. ``celery -A tithe.bus.flower flower``."""
 
 from __future__ import annotations
 

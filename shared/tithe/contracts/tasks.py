@@ -104,4 +104,17 @@ class SelectReady(TaskMessage):
         return self.round_id
 
 
-MESSAGES: dict[str, type[TaskMessage]] = {m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady)}
+class SnapshotLabels(TaskMessage):
+    """Write every label counted so far as a file beside the database, after a round."""
+
+    topic = "labels.snapshot"
+    queue = Queue.SYNC
+
+    round_id: UUID
+
+    def subject(self) -> UUID:
+        """The round."""
+        return self.round_id
+
+
+MESSAGES: dict[str, type[TaskMessage]] = {m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, SnapshotLabels)}

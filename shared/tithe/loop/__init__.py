@@ -1,4 +1,4 @@
 """The verbs more than one service speaks: admit items, hand out, record answers, turn rounds.
 
-Each takes a Database or a Unit and ids; none knows Celery, HTTP, models or numpy arrays of features.
+Each takes a Database or a Unit and ids; none knows Celery or HTTP.
 """

@@ -145,7 +145,7 @@ def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, str | None
 
 
 def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> str | None:
-    """Lease `size` items: ranked ones, else random ones, else whatever is left. Why there was none, if there was none."""
+    """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why."""
     got = queue.lease_ready(unit, batch, size, project.overlap, 0) if batch.round_id else 0
     if got == size:
         return None

@@ -7,12 +7,13 @@ one to act, and does nothing where its work is done already.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from tithe import policy
 from tithe.contracts.projects import Project
-from tithe.contracts.tasks import ScoreShard, SelectReady, TrainRound
+from tithe.contracts.tasks import ScoreShard, SelectReady, SnapshotLabels, TrainRound
 from tithe.errors import NotFound, RoundAlreadyOpen
 from tithe.storage import answers, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
@@ -114,6 +115,50 @@ def plan_scoring(unit: Unit, current: Round, model_id: UUID | None, facts: dict[
         unit.send(ScoreShard(round_id=current.id, shard=number), current.project_id)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A model that is on disk, and what is to be known of it."""
+
+    id: UUID
+    path: str
+    sha256: str
+    size: int
+    score: float | None  #: in the project's metric, on labels it was not trained on
+    score_from: str | None
+    facts: dict[str, Any]
+
+
+def begin_training(unit: Unit, round_id: UUID) -> Round | None:
+    """The round, if it waits for a model; None: it has gone on, or ended."""
+    return rounds.get(unit, round_id) if rounds.to_training(unit, round_id) else None
+
+
+def finish_training(unit: Unit, claim: jobs.Claim, trained: Trained | None, facts: dict[str, Any]) -> None:
+    """Make the new model current and go on to scoring; without one (`facts` say why) go on with what there is."""
+    current = rounds.lock(unit, claim.subject)
+    jobs.finish(unit, claim)
+    if current is None or current.state != "training":
+        return
+    if trained is None:
+        plan_scoring(unit, current, answers.progress(unit, current.project_id).current_model, facts)
+        return
+    rounds.add_model(
+        unit,
+        id=trained.id,
+        project_id=current.project_id,
+        round_id=current.id,
+        path=trained.path,
+        sha256=trained.sha256,
+        size=trained.size,
+        watermark=current.watermark,
+        label_count=current.label_count,
+        score=trained.score,
+        score_from=trained.score_from,
+        facts=trained.facts,
+    )
+    plan_scoring(unit, current, trained.id, facts)
+
+
 def finish_shard(
     unit: Unit, claim: jobs.Claim, number: int, *, ordinals: list[int], scores: list[float], scored: int, seconds: float
 ) -> None:
@@ -137,6 +182,8 @@ def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: 
     answers.lock_progress(unit, project.id)
     filled = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
     rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled})
+    if current.label_count:
+        unit.send(SnapshotLabels(round_id=current.id), project.id)
     maybe_open(unit, project)
 
 

@@ -15,14 +15,15 @@ from uuid import UUID
 import structlog
 
 from tithe import policy
-from tithe.contracts.tasks import TaskMessage
+from tithe.contracts.tasks import ScoreShard, SelectReady, TaskMessage, TrainRound
 from tithe.errors import Hopeless, StaleClaim, TitheError
 from tithe.loop import rounds as turns
 from tithe.storage import jobs
 from tithe.storage.database import Database, Unit
 from tithe.storage.jobs import Claim
 
-Handler = Callable[[TaskMessage, Claim], None]
+#: Work without which its round cannot go on.
+ROUND_TOPICS = frozenset(m.topic for m in (TrainRound, ScoreShard, SelectReady))
 _log = structlog.get_logger("tithe.work")
 
 
@@ -76,7 +77,7 @@ def _give_back(delivery: Delivery, claimed: Claim, error: Exception) -> None:
 
 def fail_subject(unit: Unit, topic: str, subject: UUID, reason: str) -> None:
     """A job failed for good: fail the round it belongs to. Encoding has no round; the keeper tries it again later."""
-    if topic != "block.embed":
+    if topic in ROUND_TOPICS:
         turns.fail_round(unit, subject, f"{topic}: {reason}")
 
 

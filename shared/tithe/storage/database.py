@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -102,7 +102,7 @@ class Database:
             open=False,
         )
 
-    def open(self) -> Database:
+    def open(self) -> Self:
         """Open the pool; connections are made as they are needed."""
         self._pool.open(wait=False)
         return self
@@ -111,7 +111,7 @@ class Database:
         """Give every connection back."""
         self._pool.close()
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         return self.open()
 
     def __exit__(self, *_: object) -> None:

@@ -57,9 +57,9 @@ def beat(unit: Unit, claimed: Claim) -> bool:
 
 
 def finish(unit: Unit, claimed: Claim) -> None:
-    """Mark the job done, in the transaction of its effects. Raises StaleClaim, and so undoes them, if it was taken over."""
+    """Mark the job done, in its effects' transaction. Raises StaleClaim, and so undoes them, if it was taken over."""
     if unit.run("jobs.finish", id=claimed.id, fence=claimed.fence) != 1:
-        raise StaleClaim(facts={"job": claimed.id})
+        raise StaleClaim(job=claimed.id)
 
 
 def give_back(
@@ -79,7 +79,7 @@ def cancel(unit: Unit, subject: UUID) -> int:
 
 
 def to_ring(unit: Unit, again_seconds: float, limit: int) -> list[Bell]:
-    """Jobs whose message is unsent, or sent and unanswered; locked until the unit ends, so two relays share them out."""
+    """Jobs whose message is unsent, or sent and unanswered; held until the unit ends: two relays share them out."""
     return unit.all("jobs.to_ring", Bell, again=again_seconds, limit=limit)
 
 

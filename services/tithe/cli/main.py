@@ -1,0 +1,37 @@
+"""The application: every command by name."""
+
+from __future__ import annotations
+
+import typer
+
+from tithe.cli import demo, items, operate, projects, status, up
+from tithe.cli.complaints import TidyGroup
+
+app = typer.Typer(
+    cls=TidyGroup,
+    name="tithe",
+    help="Tithe decides which items of a large unlabeled pool people should label next.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.add_typer(projects.app, name="project")
+app.command("import")(items.import_)
+app.command("export")(items.export)
+app.command("status")(status.status)
+app.command("round")(operate.round_)
+app.command("worker")(operate.worker)
+app.command("migrate")(operate.migrate)
+app.command("check")(operate.check)
+
+
+@app.command("version")
+def version() -> None:
+    """Say which version this is."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("tithe"))

@@ -1,0 +1,72 @@
+"""Commands for whoever runs a server: one service, the migrations, the invariants, a round by hand."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tithe.cli.address import HERE, Data, Url, connect, database_url
+
+
+class Service(StrEnum):
+    """The services, by the name of their package."""
+
+    GATEWAY = "gateway"
+    TRAINER = "trainer"
+    SCORER = "scorer"
+    SYNC = "sync"
+    KEEPER = "keeper"
+
+
+def worker(service: Annotated[Service, typer.Argument(help="Which service.")]) -> None:
+    """Become one service: for containers and process managers. Settings come from TITHE_… variables."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", f"tithe.{service.value}"])  # noqa: S606 -- our own interpreter
+
+
+def migrate(data: Data = HERE) -> None:
+    """Bring the database to this version's schema. TITHE_DATABASE_URL says which."""
+    from sqlalchemy.exc import OperationalError
+
+    from tithe.errors import Unavailable
+    from tithe.storage.migrate import migrate as bring
+
+    try:
+        revision = bring(database_url(data))
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise Unavailable(f"the database does not answer: {reason}", remedy="check TITHE_DATABASE_URL") from None
+    typer.echo(f"the database is at {revision}")
+
+
+def check(data: Data = HERE) -> None:
+    """Check what must always be true of the database; exit code 1 and a table of what is not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tithe.storage.checks import check as violations
+    from tithe.storage.database import Database
+
+    with Database(database_url(data), connections=1, statement_seconds=600) as database:
+        found = database.run(violations)
+    if not found:
+        typer.echo("clean: every invariant holds")
+        return
+    table = Table("invariant", "what is wrong", "rows", title="violated invariants")
+    for violation in found:
+        table.add_row(violation.invariant, violation.detail, str(violation.rows))
+    Console().print(table)
+    raise typer.Exit(1)
+
+
+def round_(
+    project: Annotated[str, typer.Argument(help="The project's name or id.")], url: Url = None, data: Data = HERE
+) -> None:
+    """Ask for a round now, whatever the labels say."""
+    with connect(url, data) as tithe:
+        asked = tithe.project(project).ask_for_round()
+    typer.echo(f"round {asked.number} is {asked.state}")

@@ -1,0 +1,54 @@
+"""A data folder: its layout, and the lock that lets one stack at a time use it."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from tithe.embedded.errors import FolderInUseError
+
+
+class DataFolder:
+    """Everything of one stack that must survive it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self.state_file = self.path / "stack.json"
+        self.postgres = self.path / "postgres"
+        self.valkey = self.path / "valkey"
+        self.artifacts = self.path / "artifacts"
+        self.flower_password = self.path / "flower.password"
+        self._lock: IO[str] | None = None
+
+    @property
+    def locked(self) -> bool:
+        """Whether this process holds the folder."""
+        return self._lock is not None
+
+    def log(self, name: str) -> Path:
+        """Say where the child `name` writes."""
+        return self.path / "logs" / f"{name}.log"
+
+    def lock(self) -> None:
+        """Take the folder for this process, until `unlock` or death. Raises FolderInUseError."""
+        for place in (self.path, self.artifacts, self.path / "logs"):
+            place.mkdir(parents=True, exist_ok=True)
+        held = (self.path / "lock").open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            holder = held.read().strip()
+            held.close()
+            raise FolderInUseError(self.path, int(holder) if holder.isdigit() else None) from None
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        self._lock = held
+
+    def unlock(self) -> None:
+        """Let the folder go; nothing to do if it was never taken. The file stays: removing it would race."""
+        if self._lock is not None:
+            self._lock.truncate(0)
+            self._lock.close()
+            self._lock = None

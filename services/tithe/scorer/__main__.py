@@ -1,0 +1,9 @@
+"""``python -m tithe.scorer``."""
+
+from tithe.contracts.tasks import Queue
+from tithe.settings import Settings
+from tithe.scorer.worker import app
+from tithe.worker import run_worker
+
+if __name__ == "__main__":
+    run_worker(app, Queue.SCORE, Settings().worker_name)

@@ -1,0 +1,4 @@
+"""Sync: a Celery worker on queue ``sync``. Carries labels between Tithe and the world outside it.
+
+What it does today: after every round it writes the labels so far as a file, so that they are in two places.
+"""

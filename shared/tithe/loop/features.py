@@ -1,0 +1,82 @@
+"""A pool's vectors, read from its blocks on disk: by run for scoring, by ordinal for training. Never from SQL rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from tithe.artifacts import ArtifactStore
+from tithe.storage.pool import Block
+
+Vectors = npt.NDArray[np.float32]
+Ordinals = npt.NDArray[np.int64]
+
+
+def block_key(project_id: UUID, start: int) -> str:
+    """Where a block of the project is kept in the artifact store."""
+    return str(PurePosixPath(str(project_id)) / "blocks" / f"{start:012d}.npy")
+
+
+def model_key(project_id: UUID, model_id: UUID) -> str:
+    """Where a model of the project is kept in the artifact store."""
+    return str(PurePosixPath(str(project_id)) / "models" / f"{model_id}.safetensors")
+
+
+class PoolVectors:
+    """The rows of some blocks, memory-mapped.
+
+    Parameters
+    ----------
+    store
+        Where the blocks' files are.
+    blocks
+        Blocks in state ready, in the order of their ordinals, without overlap.
+    """
+
+    def __init__(self, store: ArtifactStore, blocks: Sequence[Block]) -> None:
+        self._store = store
+        self._blocks = list(blocks)
+        self._starts = np.array([block.start for block in self._blocks], dtype=np.int64)
+
+    def runs(self, chunk_rows: int) -> Iterator[tuple[int, Vectors]]:
+        """Every row in order, as ``(first ordinal, (rows, d) float32)`` with at most `chunk_rows` rows each."""
+        for block in self._blocks:
+            rows = self._open(block)
+            for first in range(0, block.rows, chunk_rows):
+                yield block.start + first, rows[first : first + chunk_rows]
+
+    def gather(self, ordinals: Ordinals) -> tuple[npt.NDArray[np.bool_], Vectors]:
+        """The rows of the given ordinals.
+
+        Returns
+        -------
+        tuple
+            Which ordinals lie in a block, shape (n,) bool; their vectors in the order given, shape (found, d) float32.
+        """
+        at = np.searchsorted(self._starts, ordinals, side="right") - 1
+        found = np.zeros(len(ordinals), dtype=bool)
+        parts: list[tuple[Ordinals, Vectors]] = []
+        for number in np.unique(at[at >= 0]):
+            block = self._blocks[int(number)]
+            here = np.flatnonzero((at == number) & (ordinals < block.start + block.rows))
+            if here.size:
+                found[here] = True
+                parts.append((here, np.asarray(self._open(block)[ordinals[here] - block.start])))
+        if not parts:
+            return found, np.empty((0, self.dimension), dtype=np.float32)
+        order = np.argsort(np.concatenate([where for where, _ in parts]), kind="stable")
+        return found, np.concatenate([rows for _, rows in parts])[order]
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors; 0 where there are no blocks."""
+        return int(self._blocks[0].dimension or 0) if self._blocks else 0
+
+    def _open(self, block: Block) -> Vectors:
+        if block.path is None or block.sha256 is None:
+            raise LookupError(f"block {block.start} has no file yet")
+        return self._store.open_block(block.path, block.sha256)

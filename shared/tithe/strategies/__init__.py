@@ -1,0 +1,6 @@
+"""The pure core: arrays of the candidates in, scores (higher = more worth asking) or positions in the candidates out.
+
+``uncertainty``, ``committee`` and ``binary_committee`` score rows of probabilities, ``coverage`` chooses among vectors,
+``ranking`` is the product's one order of scored items, and ``catalog`` names them all. NumPy and the standard library
+only; no model, no I/O, no global randomness, and no argument is ever written to.
+"""

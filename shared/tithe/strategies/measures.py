@@ -1,0 +1,41 @@
+"""Entropies of columns of probabilities: the arithmetic that uncertainty and committee measures share.
+
+Columns are float64 of shape (..., classes, rows); sums run over the classes in their order. `scratch` has the shape of
+the columns and is overwritten.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tithe.strategies.blocks import Float64
+
+# Added before the logarithm, so that 0 * log 0 is 0 * -708.4, exactly 0. It is no smoothing: a p above 1e-291 is the same
+# double after the sum, and below that p * log p moves by less than 2.3e-308.
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+def shannon_entropy(columns: Float64, scratch: Float64) -> Float64:
+    """Entropy of each column in nats, at least 0, exactly 0 for a certain one."""
+    total = np.add.reduce(_log_times(columns, scratch), axis=-2)
+    # A probability that rounding left at 1 + 1e-7 would pull a certain row below zero.
+    return _at_least_zero(np.subtract(0.0, total, out=total))
+
+
+def mean_bernoulli_entropy(columns: Float64, scratch: Float64) -> Float64:
+    """Mean over the labels of the entropy of each label's yes or no, in nats. Overwrites the columns too."""
+    total = np.add.reduce(_log_times(columns, scratch), axis=-2)
+    np.subtract(1.0, columns, out=columns)
+    total += np.add.reduce(_log_times(columns, scratch), axis=-2)
+    return _at_least_zero(np.divide(total, -columns.shape[-2], out=total))
+
+
+def _log_times(columns: Float64, scratch: Float64) -> Float64:
+    np.add(columns, _SMALLEST, out=scratch)
+    np.log(scratch, out=scratch)
+    return np.multiply(columns, scratch, out=scratch)
+
+
+def _at_least_zero(scores: Float64) -> Float64:
+    scores += 0.0  # -0.0 becomes 0.0, so that equal scores are equal bytes
+    return np.maximum(scores, 0.0, out=scores)
