@@ -6,10 +6,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from celery import Celery
-
 from tithe import telemetry
-from tithe.bus.celery import celery_app
+from tithe.bus.celery import Bus, celery_app
 from tithe.contracts.tasks import Queue, TaskMessage
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime, broker_url, from_settings
@@ -22,7 +20,7 @@ Handler = Callable[[Runtime, Any, Claim], None]
 Handlers = Mapping[type[TaskMessage], str]
 
 
-def worker_app(service: str, handlers: Handlers) -> Celery:
+def worker_app(service: str, handlers: Handlers) -> Bus:
     """The Celery application of a service, from the environment."""
     settings = Settings()
     telemetry.configure(service)
@@ -49,7 +47,7 @@ def worker_app(service: str, handlers: Handlers) -> Celery:
     )
 
 
-def run_worker(app: Celery, queue: Queue, name: str) -> None:
+def run_worker(app: Bus, queue: Queue, name: str) -> None:
     """Serve one queue until told to stop. Fewer broadcast paths, fewer things to break."""
     app.worker_main(
         [

@@ -2,90 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from uuid import UUID, uuid4
+from uuid import UUID
 
+import psycopg
 import pytest
 
 from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, Task
-from tithe.contracts.tasks import ScoreShard, SelectReady, TrainRound
-from tithe.errors import InvalidLabel, KeyReused, NotFound
+from tithe.contracts.tasks import EmbedBlock
+from tithe.errors import InvalidLabel, KeyReused, NotFound, StaleClaim
 from tithe.loop import ingest
 from tithe.loop import rounds as turns
 from tithe.loop.hand_out import hand_out, release
-from tithe.loop.ingest import BlockSizes
 from tithe.loop.record import Sent, record
 from tithe.storage import answers, jobs, pool, projects, queue, rounds
 from tithe.storage.database import Database
-from tithe.storage.pool import NewItem
-from tithe.storage.queue import Choice
 
-
-def line(number: int, *, split: str = "pool", label: object = None, text: str | None = None) -> NewItem:
-    text = text or f"text number {number}"
-    return NewItem(number, f"i{number}", hashlib.blake2b(text.encode(), digest_size=16).digest(), split, text, value=label)
-
-
-def fill(database: Database, project: Project, items: list[NewItem]) -> ingest.Chunk:
-    sizes = BlockSizes(10, 10)
-    import_id = ingest.start(database, project.id)
-    chunk = ingest.admit(database, project.id, import_id, items, 0, sizes)
-    ingest.finish(database, project.id, import_id, sizes, whole=True)
-    return chunk
-
-
-def expire(database: Database) -> None:
-    with database.unit() as unit:
-        unit.connection.execute("UPDATE batches SET expires_at = clock_timestamp() - interval '1 s' WHERE state = 'open'")
-
-
-def answer(database: Database, project: Project, handed, label: str = "ham", key: str | None = None):
-    assert handed.batch is not None
-    return record(
-        database, project.id, handed.batch.id, [Sent(i.external_id, label) for i in handed.items], key
-    )[0]
-
-
-def embed_all(database: Database, project: Project) -> None:
-    """Mark every block encoded, as the scorer would."""
-    from tithe.contracts.tasks import EmbedBlock
-
-    with database.unit() as unit:
-        starts = [row[0] for row in unit.connection.execute("SELECT start FROM blocks WHERE state = 'planned'").fetchall()]
-    for start in starts:
-        with database.unit() as unit:
-            claim = jobs.claim(unit, EmbedBlock(project_id=project.id, start=start), "test")
-            assert claim is not None
-            ingest.finish_block(unit, claim, start, path="x", sha256="0", size=1, dimension=2)
-
-
-def run_round(database: Database, project: Project, choices: list[Choice], *, trains: bool) -> None:
-    """Walk the unfinished round to its end, as the workers would."""
-    with database.unit() as unit:
-        current = rounds.unfinished(unit, project.id)
-        assert current is not None
-    if trains:
-        with database.unit() as unit:
-            claim = jobs.claim(unit, TrainRound(round_id=current.id), "test")
-            assert claim is not None
-            assert turns.begin_training(unit, current.id) is not None
-        model = turns.Trained(uuid4(), "m", "0", 1, 0.5, "test_set", {})
-        database.run(lambda unit: turns.finish_training(unit, claim, model, {}))
-    with database.unit() as unit:
-        shards = rounds.shards(unit, current.id)
-    for shard in shards:
-        with database.unit() as unit:
-            claim = jobs.claim(unit, ScoreShard(round_id=current.id, shard=shard.shard), "test")
-            assert claim is not None
-            turns.finish_shard(unit, claim, shard.shard, ordinals=[], scores=[], scored=0, seconds=0.0)
-    with database.unit() as unit:
-        claim = jobs.claim(unit, SelectReady(round_id=current.id), "test")
-        assert claim is not None
-        turns.swap_ready(unit, claim, choices, {})
-
-
-def choices(ordinals: list[int]) -> list[Choice]:
-    return [Choice(o, 1.0, "margin", {}) for o in ordinals]
+from .driving import answer, choices, embed_all, expire, fill, line, run_round
 
 
 def test_items_are_numbered_without_gaps_and_sent_again_they_are_duplicates(database: Database, project: Project):
@@ -284,9 +216,6 @@ def test_a_failed_round_leaves_the_old_queue_and_the_next_labels_open_another(da
 
 
 def test_of_two_claims_one_gets_the_job_and_a_stale_owner_writes_nothing(database: Database, project: Project):
-    from tithe.contracts.tasks import EmbedBlock
-    from tithe.errors import StaleClaim
-
     fill(database, project, [line(n) for n in range(10)])
     message = EmbedBlock(project_id=project.id, start=0)
     first = database.run(lambda unit: jobs.claim(unit, message, "one"))
@@ -307,8 +236,6 @@ def test_of_two_claims_one_gets_the_job_and_a_stale_owner_writes_nothing(databas
 
 
 def test_answers_cannot_be_changed_or_deleted(database: Database, project: Project):
-    import psycopg
-
     fill(database, project, [line(n) for n in range(3)])
     answer(database, project, hand_out(database, project.id, "ada", 3))
     for statement in ("UPDATE answers SET value = '\"spam\"'", "DELETE FROM answers"):

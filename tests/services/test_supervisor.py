@@ -43,7 +43,7 @@ http.server.HTTPServer((os.environ["TITHE_HOST"], int(os.environ["TITHE_PORT"]))
 """
 # What `tithe up` does, with stand-ins for the services: one answers, one has a child, one is a Celery worker.
 UP = """
-import os, sys
+import contextlib, os, sys
 from pathlib import Path
 from tithe.embedded.process import ProcessSpec
 from tithe.embedded.services import answers, service_environment
@@ -71,7 +71,8 @@ def services(options, endpoints):
     return specs
 
 urls = {} if servers else {"database_url": "postgresql://elsewhere/db", "broker_url": "redis://elsewhere/0"}
-with Stack(StackOptions(data, flower=False, **urls), services=services) as stack:
+options = StackOptions(data, flower=False, **urls)
+with contextlib.suppress(KeyboardInterrupt), Stack(options, services=services) as stack:
     stack.start()
     print("up", flush=True)
     stack.wait()

@@ -12,6 +12,8 @@ from celery import Celery
 
 from tithe.contracts.tasks import MESSAGES, Queue, TaskMessage
 
+#: A Celery application; the name other floors use for it.
+Bus = Celery
 Deliver = Callable[[TaskMessage], None]
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import structlog
-from celery import Celery
 from kombu.exceptions import OperationalError
 
-from tithe.bus.celery import publish
+from tithe.bus.celery import Bus, publish
 from tithe.storage import jobs
 from tithe.storage.database import Database, Unit
 
 _log = structlog.get_logger("tithe.bus")
 
 
-def ring(database: Database, app: Celery, again_seconds: float, limit: int = 200) -> int:
+def ring(database: Database, app: Bus, again_seconds: float, limit: int = 200) -> int:
     """Send up to `limit` messages; how many were sent. Without a broker none is, and none is lost.
 
     A message sent twice (the process died before it noted that) meets a row that is claimed already.

@@ -53,8 +53,11 @@ def tie_hash(ordinals: Ordinals, seed: int) -> UInt64:
 
     Examples
     --------
-    >>> tie_hash(np.array([3, 1, 2]), seed=7).argsort()
-    array([1, 0, 2])
+    An item's hash does not depend on the company it is in:
+
+    >>> alone, together = tie_hash(np.array([2]), seed=7), tie_hash(np.array([3, 1, 2]), seed=7)
+    >>> bool(alone[0] == together[2])
+    True
     """
     return _hash(_checked_ordinals("ordinals", ordinals), seed, _TIE_STREAM)
 
@@ -198,7 +201,7 @@ def merge_top_k(parts: Sequence[tuple[Ordinals, Floats]], k: int, seed: int) -> 
 
 
 def _hash(ordinals: Ordinals, seed: int, stream: int) -> UInt64:
-    start = _finish(np.array([seed % 2**64], dtype=np.uint64) ^ np.uint64(stream))
+    start = _finish(np.array([int(seed) % 2**64], dtype=np.uint64) ^ np.uint64(stream))
     return _finish(ordinals.astype(np.uint64) * np.uint64(_WEYL) + start)
 
 

@@ -1,0 +1,125 @@
+-- Each query finds what must never be: no row means the invariant holds. Run in one REPEATABLE READ snapshot.
+
+-- name: i1_counters_equal_a_recount
+SELECT p.project_id, format('%%s items counted, %%s are there', p.item_count, n.n) FROM pools p
+JOIN LATERAL (SELECT count(*) n, coalesce(max(ordinal) + 1, 0) AS top FROM items i WHERE i.project_id = p.project_id) n ON true
+WHERE p.item_count <> n.n OR n.top <> n.n
+
+-- name: i1_slots_equal_a_recount
+SELECT p.project_id, format('%%s slots counted as settled, %%s are', p.settled_slots, n.n) FROM progress p
+JOIN projects q ON q.id = p.project_id
+JOIN LATERAL (
+    SELECT coalesce(sum(CASE WHEN l.slot = 0 THEN q.overlap ELSE 1 END), 0) AS n FROM leases l
+    WHERE l.project_id = p.project_id AND l.state IN ('done', 'skipped')
+) n ON true
+WHERE p.settled_slots <> n.n
+
+-- name: i3_every_settled_lease_has_one_counted_answer
+SELECT l.project_id, format('lease %%s of item %%s is %%s but has %%s counted answers', l.id, l.ordinal, l.state, n.n)
+FROM leases l
+JOIN LATERAL (SELECT count(*) n FROM answers a WHERE a.project_id = l.project_id AND a.ordinal = l.ordinal
+              AND a.annotator = l.annotator AND a.state = 'counted') n ON true
+WHERE l.state IN ('done', 'skipped') AND n.n <> 1
+
+-- name: i3_every_counted_answer_has_a_settled_lease
+SELECT a.project_id, format('answer %%s (item %%s, %%s) counts without a settled lease', a.id, a.ordinal, a.annotator)
+FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
+WHERE a.state = 'counted' AND i.split = 'pool'
+  AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = a.project_id AND l.ordinal = a.ordinal
+                  AND l.annotator = a.annotator AND l.state IN ('done', 'skipped'))
+
+-- name: i4_no_item_has_more_opinions_than_its_overlap
+SELECT l.project_id, format('item %%s has %%s leases or answers, overlap %%s', l.ordinal, count(*), max(q.overlap))
+FROM leases l JOIN projects q ON q.id = l.project_id
+WHERE l.state IN ('active', 'done', 'skipped') AND l.slot > 0
+GROUP BY l.project_id, l.ordinal HAVING count(*) > max(q.overlap)
+
+-- name: i4_nobody_holds_an_item_twice
+SELECT l.project_id, format('%%s holds item %%s %%s times', l.annotator, l.ordinal, count(*)) FROM leases l
+WHERE l.state IN ('active', 'done', 'skipped')
+GROUP BY l.project_id, l.ordinal, l.annotator HAVING count(*) > 1
+
+-- name: i4_active_leases_belong_to_open_batches
+SELECT l.project_id, format('lease %%s is active, its batch is %%s', l.id, coalesce(b.state, 'missing'))
+FROM leases l LEFT JOIN batches b ON b.id = l.batch_id
+WHERE l.state = 'active' AND b.state IS DISTINCT FROM 'open'
+
+-- name: i4_held_out_items_are_never_handed_out
+SELECT l.project_id, format('item %%s is held out and was leased', l.ordinal)
+FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal WHERE i.split = 'test'
+
+-- name: i6_answer_numbers_are_gap_free
+SELECT p.project_id, format('answer_seq %%s, %%s counted answers, highest %%s', p.answer_seq, n.n, n.top) FROM progress p
+JOIN LATERAL (SELECT count(*) n, coalesce(max(seq), 0) AS top FROM answers a
+              WHERE a.project_id = p.project_id AND a.state = 'counted') n ON true
+WHERE p.answer_seq <> n.n OR n.top <> n.n
+
+-- name: i6_label_counters_equal_a_recount
+SELECT p.project_id, format('labels %%s/%%s, paid %%s/%%s, skips %%s/%%s', p.label_count, n.labels, p.paid_count, n.paid,
+                            p.skip_count, n.skips)
+FROM progress p
+JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE a.kind = 'label' AND i.split = 'pool') AS labels,
+           count(*) FILTER (WHERE a.kind = 'label' AND a.source = 'annotator') AS paid,
+           count(*) FILTER (WHERE a.kind = 'skip') AS skips
+    FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
+    WHERE a.project_id = p.project_id AND a.state = 'counted'
+) n ON true
+WHERE p.label_count <> n.labels OR p.paid_count <> n.paid OR p.skip_count <> n.skips
+
+-- name: i7_an_unfinished_round_has_work_under_way
+SELECT r.project_id, format('round %%s is %%s and no job of it is open', r.number, r.state) FROM rounds r
+JOIN projects q ON q.id = r.project_id AND q.deleted_at IS NULL
+WHERE r.state IN ('requested', 'training', 'scoring', 'selecting')
+  AND NOT EXISTS (SELECT FROM jobs j WHERE j.subject = r.id AND j.state IN ('ready', 'claimed'))
+
+-- name: i7_no_open_job_belongs_to_an_ended_round
+SELECT r.project_id, format('job %%s (%%s) is %%s, round %%s is %%s', j.id, j.topic, j.state, r.number, r.state)
+FROM jobs j JOIN rounds r ON r.id = j.subject
+WHERE j.topic <> 'labels.snapshot' AND j.state IN ('ready', 'claimed') AND r.state IN ('ready', 'failed')
+
+-- name: i7_round_numbers_are_gap_free
+SELECT p.project_id, format('round_number %%s, %%s rounds', p.round_number, n.n) FROM progress p
+JOIN LATERAL (SELECT count(*) n FROM rounds r WHERE r.project_id = p.project_id) n ON true
+WHERE p.round_number + 1 <> n.n
+
+-- name: i8_ready_rounds_scored_every_shard
+SELECT r.project_id, format('round %%s is ready, shard %%s is not done', r.number, s.shard)
+FROM rounds r JOIN shards s ON s.round_id = r.id WHERE r.state = 'ready' AND NOT s.done
+
+-- name: i8_blocks_cover_the_pool_without_gap_or_overlap
+SELECT b.project_id, format('block %%s ends at %%s, the next begins at %%s', b.start, b.start + b.rows, b.next)
+FROM (SELECT project_id, start, rows, lead(start) OVER (PARTITION BY project_id ORDER BY start) AS next FROM blocks) b
+WHERE b.next IS NOT NULL AND b.next <> b.start + b.rows
+
+-- name: i9_models_saw_only_labels_up_to_their_watermark
+SELECT m.project_id, format('model %%s: watermark %%s, project is at %%s', m.version, m.watermark, p.answer_seq)
+FROM models m JOIN progress p ON p.project_id = m.project_id WHERE m.watermark > p.answer_seq
+
+-- name: i9_the_current_model_is_the_newest
+SELECT p.project_id, format('current model is version %%s, the newest is %%s', m.version, n.top) FROM progress p
+JOIN models m ON m.id = p.current_model
+JOIN LATERAL (SELECT max(version) AS top FROM models o WHERE o.project_id = p.project_id) n ON true
+WHERE m.version <> n.top
+
+-- name: i10_no_message_waits_unsent
+SELECT j.project_id, format('job %%s (%%s) is ready and unsent since %%s', j.id, j.topic, j.not_before) FROM jobs j
+WHERE j.state = 'ready' AND j.rung_at IS NULL AND j.not_before < clock_timestamp() - make_interval(secs => %(patience)s)
+
+-- name: i10_no_claim_is_silent
+SELECT j.project_id, format('job %%s (%%s) is claimed by %%s, silent since %%s', j.id, j.topic, j.claimed_by, j.heartbeat_at)
+FROM jobs j WHERE j.state = 'claimed' AND j.heartbeat_at < clock_timestamp() - make_interval(secs => %(patience)s)
+
+-- name: i11_no_lapsed_batch_stays_open
+SELECT b.project_id, format('batch %%s of %%s lapsed at %%s', b.id, b.annotator, b.expires_at) FROM batches b
+WHERE b.state = 'open' AND b.expires_at < clock_timestamp() - make_interval(secs => %(patience)s)
+
+-- name: i11_ready_slots_are_within_bounds
+SELECT r.project_id, format('ready rank %%s of item %%s has %%s open slots, overlap %%s', r.rank, r.ordinal, r.open_slots, q.overlap)
+FROM ready r JOIN projects q ON q.id = r.project_id WHERE r.open_slots < 0 OR r.open_slots > q.overlap
+
+-- name: i12_no_session_sits_idle_in_a_transaction
+SELECT NULL::uuid, format('pid %%s (%%s) idle in transaction since %%s', pid, application_name, state_change)
+FROM pg_stat_activity
+WHERE datname = current_database() AND state LIKE 'idle in transaction%%'
+  AND state_change < clock_timestamp() - make_interval(secs => %(patience)s)

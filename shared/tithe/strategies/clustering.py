@@ -1,0 +1,43 @@
+"""k-means and density within a cluster: what typical examples are chosen by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tithe.strategies.distances import Distances, Float64, Floats, Int64
+
+_MOST_ITERATIONS = 100
+
+
+def k_means(vectors: Floats, seeds: Floats) -> Int64:
+    """Assign each vector to a cluster by Lloyd's iteration from the seeds, until nothing moves or 100 times.
+
+    Returns positions in the seeds, shape (n,). A cluster that has lost all its vectors keeps its center.
+
+    References
+    ----------
+    Lloyd 1982, Least squares quantization in PCM, IEEE Transactions on Information Theory 28(2), pp. 129-137.
+    """
+    distances = Distances(vectors)
+    centers = seeds.copy()
+    cluster = distances.nearest(centers)[0]
+    for _ in range(_MOST_ITERATIONS):
+        for label in np.unique(cluster):
+            centers[label] = vectors[cluster == label].mean(axis=0, dtype=np.float64)
+        moved = distances.nearest(centers)[0]
+        if np.array_equal(moved, cluster):
+            break
+        cluster = moved
+    return cluster
+
+
+def mean_neighbour_distance(vectors: Floats, neighbours: int) -> Float64:
+    """Mean Euclidean distance of each vector to so many nearest others, or to all others where there are fewer."""
+    others = min(neighbours, len(vectors) - 1)
+    if others == 0:
+        return np.zeros(len(vectors))
+    mean = np.empty(len(vectors))
+    for rows, squared in Distances(vectors).to(vectors):
+        nearest = np.partition(squared, others, axis=1)[:, : others + 1]  # itself among them, at distance 0
+        mean[rows] = np.sqrt(nearest).sum(axis=1) / others
+    return mean

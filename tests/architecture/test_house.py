@@ -1,0 +1,84 @@
+"""Rules of the house that a machine can keep."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tithe.contracts.tasks import MESSAGES, TaskMessage
+from tithe.storage.queries import queries
+
+ROOT = Path(__file__).parents[2]
+GOLDENS = Path(__file__).parent / "goldens"
+WORKERS = ("trainer", "scorer", "sync")
+
+
+def handlers(worker: str) -> dict[type[TaskMessage], str]:
+    code = (
+        f"import json; from tithe.{worker}.worker import HANDLERS;"
+        "print(json.dumps({m.topic: [m.queue.value, t] for m, t in HANDLERS.items()}))"
+    )
+    environment = {**os.environ, "TITHE_BROKER_URL": "redis://127.0.0.1:1/0"}
+    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    return json.loads(out)
+
+
+def test_neither_wing_closes_the_namespace_package():
+    assert not (ROOT / "shared/tithe/__init__.py").exists()
+    assert not (ROOT / "services/tithe/__init__.py").exists()
+
+
+def test_every_message_has_exactly_one_handler_on_the_queue_its_worker_serves():
+    queue_of = {"trainer": "train", "scorer": "score", "sync": "sync"}
+    found: list[str] = []
+    for worker in WORKERS:
+        for topic, (queue, target) in handlers(worker).items():
+            assert queue == queue_of[worker], topic
+            module, _, function = target.partition(":")
+            assert callable(getattr(importlib.import_module(module), function))
+            found.append(topic)
+    assert sorted(found) == sorted(MESSAGES)
+
+
+@pytest.mark.parametrize("topic", sorted(MESSAGES))
+def test_the_wire_format_of_a_message_is_pinned(topic: str):
+    message_type = MESSAGES[topic]
+    values = {
+        name: str(uuid.UUID(int=7)) if field.annotation is uuid.UUID else 3
+        for name, field in message_type.model_fields.items()
+    }
+    wire = message_type.model_validate(values).wire()
+    golden = GOLDENS / f"{topic}.json"
+    assert json.loads(golden.read_text()) == {"topic": topic, "queue": message_type.queue.value, "body": wire}
+
+
+def test_every_named_query_is_used_and_every_used_query_is_named():
+    code = "\n".join(path.read_text() for path in (ROOT / "shared/tithe/storage").rglob("*.py"))
+    unused = [name for name in queries() if f'"{name}"' not in code and not name.startswith("checks.")]
+    assert unused == []
+
+
+def test_the_gateway_starts_without_any_learning_library_or_broker():
+    code = (
+        "import sys, tithe.gateway.app; heavy = {'torch','transformers','sklearn','scipy','onnxruntime','celery','redis'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
+
+
+def test_nothing_committed_names_a_machine_of_ours():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    ours = ["/wo" + "rk/", "/root/" + ".", ".lib" + "rary"]
+    for name in filter(None, listed):
+        path = ROOT / name
+        if path.is_file() and path.stat().st_size < 500_000:
+            text = path.read_text("utf-8", errors="ignore")
+            assert not [word for word in ours if word in text], name
