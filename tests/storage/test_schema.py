@@ -1,0 +1,75 @@
+"""Migrations and the plans of the hot queries."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tithe.contracts.projects import Project
+from tithe.storage import migrate
+from tithe.storage.database import Database
+from tithe.storage.queries import queries
+
+
+def test_migrating_again_changes_nothing(database_url: str):
+    assert migrate.current(database_url) == migrate.newest()
+    assert migrate.migrate(database_url) == migrate.newest()
+
+
+def test_an_empty_database_reaches_the_newest_schema(postgres: str):
+    admin = postgres.rpartition("/")[0] + "/postgres"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty_one")
+    try:
+        url = postgres.rpartition("/")[0] + "/empty_one"
+        assert migrate.current(url) is None
+        assert migrate.migrate(url) == migrate.newest()
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("DROP DATABASE empty_one WITH (FORCE)")
+
+
+@pytest.fixture
+def large(database: Database, project: Project) -> Database:
+    """A pool of 50,000, 5,000 of it answered, a ready queue of 1,000, statistics fresh."""
+    with database.unit() as unit:
+        run = unit.connection.execute
+        values = {"p": project.id}
+        run("INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count,"
+            " pool_count) VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0, 50000)", values)  # fmt: skip
+        run("INSERT INTO items (project_id, ordinal, external_id, digest, split, text) SELECT %(p)s, n, 'i' || n,"
+            " decode(md5(n::text), 'hex'), 'pool', 't' FROM generate_series(0, 49999) n", values)  # fmt: skip
+        run("INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, chosen_by)"
+            " SELECT %(p)s, %(p)s, n, n * 7, 1, 'margin' FROM generate_series(0, 999) n", values)  # fmt: skip
+        run("INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)"
+            " SELECT %(p)s, n * 9 + 1, 1, 'ada', 'done', 'margin' FROM generate_series(0, 4999) n", values)  # fmt: skip
+        run("INSERT INTO answers (project_id, ordinal, annotator, kind, value, source, state, seq) SELECT %(p)s, n * 9 + 1,"
+            " 'ada', 'label', '\"ham\"', 'annotator', 'counted', n + 1 FROM generate_series(0, 4999) n", values)  # fmt: skip
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    return database
+
+
+def plan(database: Database, name: str, **values: object) -> str:
+    with database.unit() as unit:
+        rows = unit.connection.execute("EXPLAIN " + queries()[name], values).fetchall()
+    return "\n".join(row[0] for row in rows)
+
+
+HOT = {
+    "queue.lease_ready": (["items", "answers", "leases", "batches"], {
+        "annotator": "bob", "size": 10, "overlap": 1, "position": 0, "batch_id": None}),
+    "queue.batch_leases": (["items", "leases"], {"batch_id": None}),
+    "pool.closed_ordinals": (["items"], {"start": 1000, "stop": 2000}),
+    "answers.training_set": ([], {"watermark": 100, "split": "pool"}),
+    "pool.texts": (["items"], {"start": 1000, "stop": 2000}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+def test_a_hot_query_never_reads_a_whole_table(large: Database, project: Project, name: str):
+    tables, values = HOT[name]
+    ids = {"project_id": project.id, "round_id": project.id, "batch_id": project.id}
+    text = plan(large, name, **{**values, **{k: v for k, v in ids.items() if f"%({k})s" in queries()[name]}})
+    for table in tables:
+        assert f"Seq Scan on {table}" not in text, text
