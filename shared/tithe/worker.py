@@ -32,9 +32,7 @@ def worker_app(service: str, handlers: Handlers) -> Bus:
     def bound(target: str) -> Callable[[TaskMessage], None]:
         def receive(message: TaskMessage) -> None:
             handle = _resolve(target)
-            delivery = Delivery(
-                runtime().database, settings.worker_name, settings.heartbeat_seconds, settings.attempts
-            )
+            delivery = Delivery(runtime().database, settings.worker_name, settings.heartbeat_seconds, settings.attempts)
             deliver(delivery, message, lambda claim: handle(runtime(), message, claim))
 
         return receive

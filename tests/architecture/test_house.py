@@ -26,7 +26,9 @@ def handlers(worker: str) -> dict[type[TaskMessage], str]:
         "print(json.dumps({m.topic: [m.queue.value, t] for m, t in HANDLERS.items()}))"
     )
     environment = {**os.environ, "TITHE_BROKER_URL": "redis://127.0.0.1:1/0"}
-    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
     return json.loads(out)
 
 
@@ -67,7 +69,8 @@ def test_every_named_query_is_used_and_every_used_query_is_named():
 
 def test_the_gateway_starts_without_any_learning_library_or_broker():
     code = (
-        "import sys, tithe.gateway.app; heavy = {'torch','transformers','sklearn','scipy','onnxruntime','celery','redis'};"
+        "import sys, tithe.gateway.app;"
+        "heavy = {'torch', 'transformers', 'sklearn', 'scipy', 'onnxruntime', 'celery', 'redis'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -75,7 +78,9 @@ def test_the_gateway_starts_without_any_learning_library_or_broker():
 
 
 def test_nothing_committed_names_a_machine_of_ours():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     ours = ["/wo" + "rk/", "/root/" + ".", ".lib" + "rary"]
     for name in filter(None, listed):
         path = ROOT / name

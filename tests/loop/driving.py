@@ -37,10 +37,14 @@ def fill(database: Database, project: Project, items: list[NewItem]) -> ingest.C
 def expire(database: Database) -> None:
     """Let every open batch lapse."""
     with database.unit() as unit:
-        unit.connection.execute("UPDATE batches SET expires_at = clock_timestamp() - interval '1 s' WHERE state = 'open'")
+        unit.connection.execute(
+            "UPDATE batches SET expires_at = clock_timestamp() - interval '1 s' WHERE state = 'open'"
+        )
 
 
-def answer(database: Database, project: Project, handed: HandedOut, label: str = "ham", key: str | None = None) -> Recorded:
+def answer(
+    database: Database, project: Project, handed: HandedOut, label: str = "ham", key: str | None = None
+) -> Recorded:
     """Answer the whole batch."""
     assert handed.batch is not None
     return record(database, project.id, handed.batch.id, [Sent(i.external_id, label) for i in handed.items], key)[0]
@@ -49,7 +53,9 @@ def answer(database: Database, project: Project, handed: HandedOut, label: str =
 def embed_all(database: Database, project: Project) -> None:
     """Mark every block encoded, as the scorer would."""
     with database.unit() as unit:
-        starts = [row[0] for row in unit.connection.execute("SELECT start FROM blocks WHERE state = 'planned'").fetchall()]
+        starts = [
+            row[0] for row in unit.connection.execute("SELECT start FROM blocks WHERE state = 'planned'").fetchall()
+        ]
     for start in starts:
         with database.unit() as unit:
             claim = jobs.claim(unit, EmbedBlock(project_id=project.id, start=start), "test")

@@ -68,7 +68,9 @@ def test_of_many_labels_that_cross_the_threshold_together_one_opens_the_round(da
 
     def answer_at_once(handed) -> int | None:
         gate.wait()
-        return record(database, project.id, handed.batch.id, [Sent(i.external_id, "ham") for i in handed.items])[0].round_requested
+        return record(database, project.id, handed.batch.id, [Sent(i.external_id, "ham") for i in handed.items])[
+            0
+        ].round_requested
 
     with ThreadPoolExecutor(8) as threads:
         opened = list(threads.map(answer_at_once, batches))
@@ -95,7 +97,9 @@ def test_two_last_shards_at_once_ask_for_selection_once(database: Database, proj
             rounds.add_shards(unit, current.id, [(0, 5), (10, 40)])
             unit.send(ScoreShard(round_id=current.id, shard=1), project.id)
             shards = rounds.shards(unit, current.id)
-    claims = [database.run(lambda unit, n=n: jobs.claim(unit, ScoreShard(round_id=current.id, shard=n), "t")) for n in (0, 1)]
+    claims = [
+        database.run(lambda unit, n=n: jobs.claim(unit, ScoreShard(round_id=current.id, shard=n), "t")) for n in (0, 1)
+    ]
     gate = threading.Barrier(2)
 
     def finish(number: int) -> None:

@@ -76,7 +76,9 @@ def test_labels_cross_the_threshold_once_and_open_one_round(database: Database, 
         assert [p.label_count for p in rounds.history(unit, project.id)] == [12]
 
 
-def test_a_lapsed_batch_goes_to_the_next_and_a_late_answer_is_kept_but_not_counted(database: Database, project: Project):
+def test_a_lapsed_batch_goes_to_the_next_and_a_late_answer_is_kept_but_not_counted(
+    database: Database, project: Project
+):
     fill(database, project, [line(n) for n in range(5)])
     late = hand_out(database, project.id, "ada", 5)
     expire(database)

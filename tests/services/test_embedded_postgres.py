@@ -123,12 +123,10 @@ def test_a_stopped_server_resumes_with_its_data_and_password(postgres):
     assert again.url == url
 
 
-def test_a_killed_postmaster_comes_back_on_its_port_though_a_busy_backend_lingers(tmp_path, template):
-    shutil.copytree(template, tmp_path / "postgres")
-    postgres = Postgres(tmp_path / "postgres", choose_port(None, ()))  # durable: what was committed is there
-    postgres.prepare()
+def test_a_killed_postmaster_comes_back_on_its_port_though_a_busy_backend_lingers(postgres):
     with running(postgres) as supervisor:
-        postgres.run_sql("CREATE TABLE kept AS SELECT 42 AS answer")
+        # A commit that is waited for, as every commit is outside of tests.
+        postgres.run_sql("SET synchronous_commit = on; CREATE TABLE kept AS SELECT 42 AS answer")
         before = supervisor.statuses[0]
         with contextlib.closing(psycopg.connect(postgres.url, autocommit=True)) as connection:
             pid = connection.info.backend_pid

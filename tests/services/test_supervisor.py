@@ -64,14 +64,14 @@ def services(options, endpoints):
         log = data / "logs" / "stubborn.log"
         command = [*python, str(places / "stubborn.py")]
         specs.append(ProcessSpec("stubborn", command, env, log, lambda: "deaf" in log.read_text(), stop_seconds=100))
-    if servers:
+    if "worker" in sys.argv:
         log = data / "logs" / "worker.log"
-        worker = [*python, "-m", "celery", "-A", "queue_app", "worker", "-c", "2", "-l", "INFO"]
+        worker = [*python, "-m", "celery", "-A", "queue_app", "worker", "-c", "2", "-l", "INFO", "--without-mingle"]
         specs.append(ProcessSpec("worker", worker, env, log, lambda: "ready." in log.read_text()))
     return specs
 
 urls = {} if servers else {"database_url": "postgresql://elsewhere/db", "broker_url": "redis://elsewhere/0"}
-options = StackOptions(data, flower=False, **urls)
+options = StackOptions(data, flower=False, durable=False, **urls)
 with contextlib.suppress(KeyboardInterrupt), Stack(options, services=services) as stack:
     stack.start()
     print("up", flush=True)
@@ -402,7 +402,7 @@ def test_a_second_signal_hastens(up):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent died")
 def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_resumes(up, tmp_path):
-    process, family = up("servers")
+    process, family = up("servers", "worker")
     names = " ".join(" ".join(member.cmdline()) for member in family)
     assert "postgres" in names
     assert "valkey-server" in names
@@ -410,6 +410,7 @@ def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_resumes(up, tmp
     state = json.loads((tmp_path / "data" / "stack.json").read_text())
     urls = state["endpoints"]["database_url"], state["endpoints"]["broker_url"]
     with contextlib.closing(psycopg.connect(urls[0], autocommit=True)) as connection:
+        connection.execute("SET synchronous_commit = on")
         connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     with redis.Redis.from_url(urls[1]) as client:
         client.set("kept", "42")

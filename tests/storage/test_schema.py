@@ -29,22 +29,28 @@ def test_an_empty_database_reaches_the_newest_schema(postgres: str):
             connection.execute("DROP DATABASE empty_one WITH (FORCE)")
 
 
+LARGE = [
+    """INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count)
+       VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0, 50000)""",
+    """INSERT INTO items (project_id, ordinal, external_id, digest, split, text)
+       SELECT %(p)s, n, 'i' || n, decode(md5(n::text), 'hex'), 'pool', 't' FROM generate_series(0, 49999) n""",
+    """INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, chosen_by)
+       SELECT %(p)s, %(p)s, n, n * 7, 1, 'margin' FROM generate_series(0, 999) n""",
+    """INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)
+       SELECT %(p)s, n * 9 + 1, 1, 'ada', 'done', 'margin' FROM generate_series(0, 4999) n""",
+    """INSERT INTO answers (project_id, ordinal, annotator, kind, value, source, state, seq)
+       SELECT %(p)s, n * 9 + 1, 'ada', 'label', '"ham"', 'annotator', 'counted', n + 1 FROM generate_series(0, 4999) n""",
+]
+
+
 @pytest.fixture
 def large(database: Database, project: Project) -> Database:
     """A pool of 50,000, 5,000 of it answered, a ready queue of 1,000, statistics fresh."""
     with database.unit() as unit:
         run = unit.connection.execute
         values = {"p": project.id}
-        run("INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count,"
-            " pool_count) VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0, 50000)", values)  # fmt: skip
-        run("INSERT INTO items (project_id, ordinal, external_id, digest, split, text) SELECT %(p)s, n, 'i' || n,"
-            " decode(md5(n::text), 'hex'), 'pool', 't' FROM generate_series(0, 49999) n", values)  # fmt: skip
-        run("INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, chosen_by)"
-            " SELECT %(p)s, %(p)s, n, n * 7, 1, 'margin' FROM generate_series(0, 999) n", values)  # fmt: skip
-        run("INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)"
-            " SELECT %(p)s, n * 9 + 1, 1, 'ada', 'done', 'margin' FROM generate_series(0, 4999) n", values)  # fmt: skip
-        run("INSERT INTO answers (project_id, ordinal, annotator, kind, value, source, state, seq) SELECT %(p)s, n * 9 + 1,"
-            " 'ada', 'label', '\"ham\"', 'annotator', 'counted', n + 1 FROM generate_series(0, 4999) n", values)  # fmt: skip
+        for statement in LARGE:
+            run(statement, values)
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("ANALYZE")
     return database

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from celery import Celery
 
+from tithe.bus.celery import Bus
 from tithe.bus.relay import ring
 from tithe.errors import TitheError
 from tithe.loop import hand_out, ingest
@@ -25,7 +25,7 @@ class Keeper:
     """The steps and when each is next due (monotonic seconds)."""
 
     runtime: Runtime
-    bus: Celery
+    bus: Bus
     due: dict[str, float] = field(default_factory=dict)
 
     def wake(self) -> None:

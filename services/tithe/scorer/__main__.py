@@ -1,8 +1,8 @@
 """``python -m tithe.scorer``."""
 
 from tithe.contracts.tasks import Queue
-from tithe.settings import Settings
 from tithe.scorer.worker import app
+from tithe.settings import Settings
 from tithe.worker import run_worker
 
 if __name__ == "__main__":

@@ -30,9 +30,8 @@ def embed_block(runtime: Runtime, message: EmbedBlock, claim: Claim) -> None:
         runtime.database.run(lambda unit: jobs.finish(unit, claim))
         return
     stop = block.start + block.rows
-    chunks = _given(runtime, project, block.start, stop) if project.encoder is None else None
-    if chunks is None:
-        chunks = _encoded(runtime, project, block.start, stop)
+    read = _given if project.encoder is None else _encoded
+    chunks = read(runtime, project, block.start, stop)
     first = next(chunks)
     with runtime.artifacts.block_writer(block_key(project.id, block.start), block.rows, first.shape[1]) as writer:
         writer.append(first)
@@ -61,4 +60,4 @@ def _encoded(runtime: Runtime, project: Project, start: int, stop: int) -> Itera
 @functools.cache
 def _encoder(name: str, threads: int) -> Encoder:
     """Loading an encoder takes seconds: one per process."""
-    return registry.encoder(name, threads=threads)
+    return registry.get_encoder(name, threads=threads)

@@ -10,7 +10,7 @@ import numpy as np
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import ScoreShard
 from tithe.errors import Hopeless
-from tithe.learners.linear import LinearModel
+from tithe.learners.linear_model import LinearModel
 from tithe.loop import rounds as turns
 from tithe.loop.features import Ordinals, PoolVectors, Vectors
 from tithe.runtime import Runtime

@@ -8,7 +8,7 @@ import numpy as np
 
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import SelectReady
-from tithe.learners.linear import LinearModel
+from tithe.learners.linear_model import LinearModel
 from tithe.loop import rounds as turns
 from tithe.loop.features import Ordinals, PoolVectors, Vectors
 from tithe.runtime import Runtime
@@ -19,7 +19,7 @@ from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 from tithe.storage.queue import Choice
 from tithe.storage.rounds import Round, Shard
-from tithe.strategies import coverage, ranking
+from tithe.strategies import ranking
 from tithe.strategies.catalog import Needs, Strategy
 
 _SHOWN_CLASSES = 5
@@ -67,7 +67,7 @@ def _choose(
     sample = np.sort(np.concatenate([ordinals for ordinals, _ in parts])) if parts else np.empty(0, np.int64)
     found, rows = vectors.gather(sample)
     sample = sample[found]
-    picked = coverage.k_means_plus_plus(rows, min(current.depth, len(sample)), np.random.default_rng(current.seed))
+    picked = strategy.function(rows, min(current.depth, len(sample)), np.random.default_rng(current.seed))
     return sample[picked], np.full(len(picked), np.nan)
 
 

@@ -1,9 +1,9 @@
 """The scorer's Celery application: ``celery -A tithe.scorer.worker worker -Q score``."""
 
 from tithe.contracts.tasks import EmbedBlock, ScoreShard, SelectReady
-from tithe.worker import worker_app
+from tithe.worker import Handlers, worker_app
 
-HANDLERS = {
+HANDLERS: Handlers = {
     EmbedBlock: "tithe.scorer.embed:embed_block",
     ScoreShard: "tithe.scorer.score:score_shard",
     SelectReady: "tithe.scorer.select:select_ready",

@@ -1,4 +1,4 @@
-"""The labels of a project as one JSON-lines file beside the database: whatever happens to the one, the other is there."""
+"""The labels of a project as one JSON-lines file beside the database: if the one is lost, the other is there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tithe.storage import answers, jobs, projects
 from tithe.storage.jobs import Claim
 
 
-def snapshot_labels(runtime: Runtime, message: SnapshotLabels, claim: Claim) -> None:
+def snapshot_labels(runtime: Runtime, _: SnapshotLabels, claim: Claim) -> None:
     """Write ``labels/PROJECT.jsonl`` in the data folder anew: every counted label, in the order they came."""
     target = runtime.settings.data / "labels" / f"{claim.project_id}.jsonl"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +10,9 @@ import numpy.typing as npt
 
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import TrainRound
-from tithe.learners import linear
-from tithe.learners.linear import LinearModel
+from tithe.learners.protocol import Model, NotEnoughClasses
+from tithe.learners.registry import get_learner
+from tithe.learners.scores import evaluate
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors, Vectors, model_key
 from tithe.loop.rounds import Trained
@@ -20,10 +20,12 @@ from tithe.runtime import Runtime
 from tithe.storage import answers, jobs, pool, projects, rounds
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
-from tithe.storage.rounds import Model, Round
+from tithe.storage.rounds import Model as ModelRow
+from tithe.storage.rounds import Round
 
 Targets = npt.NDArray[Any]
 Labels = list[tuple[int, Any]]
+_SAMPLE_ROWS = 3000
 
 
 def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
@@ -31,7 +33,7 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     read = runtime.database.run(lambda unit: _read(unit, message, claim))
     if read is None:
         return
-    current, project, labels, held_out, blocks, previous = read
+    current, project, labels, held_out_labels, blocks, previous = read
     if project.task is Task.TOKENS:
         _go_on(runtime, claim, "no learner for token_classification in this version")
         return
@@ -40,16 +42,29 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
         return
     vectors = PoolVectors(runtime.artifacts, blocks)
     features, targets = _matrix(project, vectors, labels)
-    if len(_classes_seen(project, targets)) < 2:
-        _go_on(runtime, claim, "labels of fewer than two classes: nothing to tell apart yet")
+    held_out = _matrix(project, vectors, held_out_labels)
+    try:
+        model = get_learner().fit(
+            features,
+            targets,
+            len(project.labels),
+            task="multi" if project.task is Task.MULTILABEL else "single",
+            metric=project.metric,
+            seed=current.seed,
+            members=runtime.settings.committee_members,
+            previous=_load(runtime, previous),
+            pool=_sample(vectors, current),
+        )
+    except NotEnoughClasses as reason:
+        _go_on(runtime, claim, reason.message)
         return
-    trained = _fit(runtime, project, current, features, targets, _matrix(project, vectors, held_out), previous)
+    trained = _keep(runtime, project, model, held_out)
     runtime.database.run(lambda unit: turns.finish_training(unit, claim, trained, {}))
 
 
 def _read(
     unit: Unit, message: TrainRound, claim: Claim
-) -> tuple[Round, Project, Labels, Labels, list[pool.Block], Model | None] | None:
+) -> tuple[Round, Project, Labels, Labels, list[pool.Block], ModelRow | None] | None:
     current = turns.begin_training(unit, message.round_id)
     if current is None:
         jobs.finish(unit, claim)
@@ -83,42 +98,26 @@ def _matrix(project: Project, vectors: PoolVectors, labels: Labels) -> tuple[Vec
     return features, targets[found]
 
 
-def _classes_seen(project: Project, targets: Targets) -> npt.NDArray[np.int64]:
-    """Classes with an example; for multi-label, an item with none of them is a kind of its own."""
-    if project.task is Task.MULTILABEL:
-        return np.unique(np.packbits(targets, axis=1), axis=0)
-    return np.unique(targets)
+def _sample(vectors: PoolVectors, current: Round) -> Vectors:
+    """A random sample of the pool, for learners that look at unlabeled vectors too; the same for the same round."""
+    rows = vectors.ordinals()
+    chosen = np.random.default_rng(current.seed).choice(rows, min(len(rows), _SAMPLE_ROWS), replace=False)
+    return vectors.gather(np.sort(chosen))[1]
 
 
-def _fit(
-    runtime: Runtime, project: Project, current: Round, features: Vectors, targets: Targets,
-    held_out: tuple[Vectors, Targets], previous: Model | None,
-) -> Trained:  # fmt: skip
-    began = time.perf_counter()
-    model = linear.fit(
-        features,
-        targets,
-        len(project.labels),
-        task="multi" if project.task is Task.MULTILABEL else "single",
-        metric=project.metric,
-        seed=current.seed,
-        members=runtime.settings.committee_members,
-        previous=_load(runtime, previous),
-    )
-    facts = {**model.facts, "examples": len(targets), "fit_seconds": round(time.perf_counter() - began, 3)}
-    score, score_from = facts.get("oof_score"), "cross_validation"
+def _keep(runtime: Runtime, project: Project, model: Model, held_out: tuple[Vectors, Targets]) -> Trained:
+    """Measure the model on labels it was not trained on, and write it to disk."""
+    facts = model.facts()
+    score, score_from = facts["score"], "cross_validation"
     if len(held_out[1]):
-        measured = linear.evaluate(model, *held_out)
-        facts["test"] = {**measured, "per_class_f1": dict(zip(project.labels, measured["per_class_f1"], strict=True))}
+        measured = evaluate(model, *held_out)
+        measured["f1"] = dict(zip(project.labels, measured["f1"], strict=True))
+        facts["test"] = measured
         score, score_from = measured[project.metric], "test_set"
-    facts["seconds"] = round(time.perf_counter() - began, 3)
     model_id = uuid4()
-    tensors, meta = model.to_tensors()
-    stored = runtime.artifacts.write_model(model_key(project.id, model_id), tensors, meta)
+    stored = runtime.artifacts.write_model(model_key(project.id, model_id), *model.to_tensors())
     return Trained(model_id, stored.key, stored.sha256, stored.size, score, score_from, facts)
 
 
-def _load(runtime: Runtime, model: Model | None) -> LinearModel | None:
-    if model is None:
-        return None
-    return LinearModel.from_tensors(*runtime.artifacts.read_model(model.path, model.sha256))
+def _load(runtime: Runtime, row: ModelRow | None) -> Model | None:
+    return None if row is None else get_learner().load(*runtime.artifacts.read_model(row.path, row.sha256))

@@ -104,6 +104,20 @@ class SelectReady(TaskMessage):
         return self.round_id
 
 
+class PredictTexts(TaskMessage):
+    """Predict texts somebody sent over HTTP, with the model that was current then."""
+
+    topic = "texts.predict"
+    queue = Queue.SCORE
+
+    project_id: UUID
+    request_id: UUID
+
+    def subject(self) -> UUID:
+        """The request."""
+        return self.request_id
+
+
 class SnapshotLabels(TaskMessage):
     """Write every label counted so far as a file beside the database, after a round."""
 
@@ -117,4 +131,6 @@ class SnapshotLabels(TaskMessage):
         return self.round_id
 
 
-MESSAGES: dict[str, type[TaskMessage]] = {m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, SnapshotLabels)}
+MESSAGES: dict[str, type[TaskMessage]] = {
+    m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, PredictTexts, SnapshotLabels)
+}

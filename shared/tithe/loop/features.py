@@ -8,8 +8,8 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-
 from tithe.artifacts import ArtifactStore
+
 from tithe.storage.pool import Block
 
 Vectors = npt.NDArray[np.float32]
@@ -48,6 +48,12 @@ class PoolVectors:
             rows = self._open(block)
             for first in range(0, block.rows, chunk_rows):
                 yield block.start + first, rows[first : first + chunk_rows]
+
+    def ordinals(self) -> Ordinals:
+        """Every ordinal that has a row, ascending."""
+        if not self._blocks:
+            return np.empty(0, dtype=np.int64)
+        return np.concatenate([np.arange(b.start, b.start + b.rows, dtype=np.int64) for b in self._blocks])
 
     def gather(self, ordinals: Ordinals) -> tuple[npt.NDArray[np.bool_], Vectors]:
         """The rows of the given ordinals.

@@ -19,7 +19,9 @@ def wait_for_notice(url: str, channel: str, *, every_seconds: float, stop: threa
     """
     while not stop.is_set():
         try:
-            with psycopg.connect(url, autocommit=True, application_name="tithe-notices", connect_timeout=5) as connection:
+            with psycopg.connect(
+                url, autocommit=True, application_name="tithe-notices", connect_timeout=5
+            ) as connection:
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
                 while not stop.is_set():
                     yield

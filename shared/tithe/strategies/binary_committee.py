@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tithe.strategies.blocks import Float64, Floats, bernoulli_fault, score_members
-from tithe.strategies.measures import mean_bernoulli_entropy
+from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy
 from tithe.strategies.votes import MOST_MEMBERS, check_size, entropy_of_yes_counts
 
 
@@ -123,7 +123,7 @@ def _vote_entropy(stack: Float64, scratch: Float64) -> Float64:
     members, labels, _ = stack.shape
     yes = np.add.reduce((stack > 0.5).view(np.uint8), axis=0, dtype=np.uint8)
     levels = entropy_of_yes_counts(yes, members)
-    return np.add.reduce(levels, axis=0) / labels
+    return at_least_zero(np.add.reduce(levels, axis=0) / labels)
 
 
 def _consensus_entropy(stack: Float64, scratch: Float64) -> Float64:
@@ -133,4 +133,4 @@ def _consensus_entropy(stack: Float64, scratch: Float64) -> Float64:
 def _mean_kl(stack: Float64, scratch: Float64) -> Float64:
     of_mean = _consensus_entropy(stack, scratch)
     of_members = np.add.reduce(mean_bernoulli_entropy(stack, scratch), axis=0) / len(stack)
-    return np.maximum(of_mean - of_members, 0.0)
+    return at_least_zero(of_mean - of_members)

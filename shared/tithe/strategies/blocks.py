@@ -82,8 +82,8 @@ def distribution_fault(stack: Float64) -> tuple[int, int, str] | None:
         return None
     with np.errstate(invalid="ignore"):
         totals = np.add.reduce(stack, axis=1)
-        good = (stack.min(axis=1) >= 0.0) & (totals >= 1.0 - SUM_TOLERANCE) & (totals <= 1.0 + SUM_TOLERANCE)
-    member, row = _first_false(good)
+        least = stack.min(axis=1)
+    member, row = _first_false((least >= 0.0) & (totals >= 1.0 - SUM_TOLERANCE) & (totals <= 1.0 + SUM_TOLERANCE))
     values = stack[member, :, row]
     if np.isnan(values).any():
         return member, row, "holds NaN"
@@ -96,7 +96,7 @@ def bernoulli_fault(stack: Float64) -> tuple[int, int, str] | None:
     """Find the first row with a value that is no probability of a label: missing, or outside 0 to 1."""
     if stack.min() >= 0.0 and stack.max() <= 1.0:
         return None
-    member, row = _first_false(((stack >= 0.0) & (stack <= 1.0)).all(axis=1))
+    member, row = _first_false((stack.min(axis=1) >= 0.0) & (stack.max(axis=1) <= 1.0))
     values = stack[member, :, row]
     if np.isnan(values).any():
         return member, row, "holds NaN"

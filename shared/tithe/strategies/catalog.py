@@ -42,7 +42,7 @@ class Strategy:
         What its functions take; see :class:`Needs`.
     function
         For items with one label each.
-    multilabel_function
+    multilabel
         For items with several labels each, None where there is no such form.
     reference
         Author and year; the function's docstring has the pages.
@@ -55,7 +55,7 @@ class Strategy:
     name: str
     needs: Needs
     function: Function
-    multilabel_function: Function | None
+    multilabel: Function | None
     reference: str
     summary: str
     tasks: frozenset[str]
@@ -68,7 +68,7 @@ class Strategy:
         ValueError
             If the strategy does not serve it; names the tasks that it does.
         """
-        chosen = self.multilabel_function if task in SEVERAL_LABELS else self.function
+        chosen = self.multilabel if task in SEVERAL_LABELS else self.function
         if task not in self.tasks or chosen is None:
             raise ValueError(f"strategy {self.name!r} does not serve {task!r}, only {', '.join(sorted(self.tasks))}")
         return chosen
@@ -79,7 +79,7 @@ _STRATEGIES = (
         name="random",
         needs=Needs.NOTHING,
         function=ranking.random_scores,
-        multilabel_function=ranking.random_scores,
+        multilabel=ranking.random_scores,
         reference="Steele, Lea & Flood 2014",
         summary="Every item equally likely: the control arm the others are measured against.",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
@@ -88,7 +88,7 @@ _STRATEGIES = (
         name="entropy",
         needs=Needs.PROBABILITIES,
         function=uncertainty.entropy,
-        multilabel_function=uncertainty.binary_entropy,
+        multilabel=uncertainty.binary_entropy,
         reference="Shannon 1948; Settles 2009; for several labels Esuli & Sebastiani 2009",
         summary="Where the model's doubt is spread widest; strong when a class is rare.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -97,7 +97,7 @@ _STRATEGIES = (
         name="margin",
         needs=Needs.PROBABILITIES,
         function=uncertainty.margin,
-        multilabel_function=uncertainty.binary_margin,
+        multilabel=uncertainty.binary_margin,
         reference="Scheffer, Decomain & Wrobel 2001; for several labels Brinker 2006",
         summary="Where the two likeliest answers are closest; a sound default for balanced classes.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -106,7 +106,7 @@ _STRATEGIES = (
         name="least_confident",
         needs=Needs.PROBABILITIES,
         function=uncertainty.least_confident,
-        multilabel_function=uncertainty.binary_least_confident,
+        multilabel=uncertainty.binary_least_confident,
         reference="Lewis & Gale 1994; for several labels Culotta & McCallum 2005",
         summary="Where the likeliest answer is least likely.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -115,7 +115,7 @@ _STRATEGIES = (
         name="vote_entropy",
         needs=Needs.COMMITTEE,
         function=committee.vote_entropy,
-        multilabel_function=binary_committee.binary_vote_entropy,
+        multilabel=binary_committee.binary_vote_entropy,
         reference="Dagan & Engelson 1995; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's votes are split most; small committees tie often.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -124,7 +124,7 @@ _STRATEGIES = (
         name="vote_entropy_tiebroken",
         needs=Needs.COMMITTEE,
         function=committee.vote_entropy_tiebroken,
-        multilabel_function=None,
+        multilabel=None,
         reference="Dagan & Engelson 1995; Settles 2009",
         summary="Vote entropy, its many ties ordered by consensus entropy.",
         tasks=ONE_LABEL,
@@ -133,7 +133,7 @@ _STRATEGIES = (
         name="consensus_entropy",
         needs=Needs.COMMITTEE,
         function=committee.consensus_entropy,
-        multilabel_function=binary_committee.binary_consensus_entropy,
+        multilabel=binary_committee.binary_consensus_entropy,
         reference="Settles 2009; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's mean prediction is most in doubt.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -142,7 +142,7 @@ _STRATEGIES = (
         name="kl_to_consensus",
         needs=Needs.COMMITTEE,
         function=committee.mean_kl_to_consensus,
-        multilabel_function=binary_committee.binary_mean_kl_to_consensus,
+        multilabel=binary_committee.binary_mean_kl_to_consensus,
         reference="McCallum & Nigam 1998; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's members disagree, rather than doubt together.",
         tasks=ONE_LABEL | SEVERAL_LABELS,
@@ -151,7 +151,7 @@ _STRATEGIES = (
         name="k_center",
         needs=Needs.VECTORS,
         function=coverage.k_center_greedy,
-        multilabel_function=coverage.k_center_greedy,
+        multilabel=coverage.k_center_greedy,
         reference="Gonzalez 1985; Sener & Savarese 2018",
         summary="The items farthest from everything labeled; finds outliers first, so weak for small budgets.",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
@@ -160,7 +160,7 @@ _STRATEGIES = (
         name="coverage",
         needs=Needs.VECTORS,
         function=coverage.k_means_plus_plus,
-        multilabel_function=coverage.k_means_plus_plus,
+        multilabel=coverage.k_means_plus_plus,
         reference="Arthur & Vassilvitskii 2007",
         summary="Spread over the pool in proportion to distance: the start before any label exists.",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
@@ -169,7 +169,7 @@ _STRATEGIES = (
         name="typical",
         needs=Needs.VECTORS,
         function=coverage.typical,
-        multilabel_function=coverage.typical,
+        multilabel=coverage.typical,
         reference="Hacohen, Dekel & Weinshall 2022",
         summary="The densest spot of each cluster: a start for budgets of a few labels a class.",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
@@ -191,13 +191,13 @@ def lookup(name: str) -> Strategy:
     --------
     >>> lookup("margin").reference
     'Scheffer, Decomain & Wrobel 2001; for several labels Brinker 2006'
-    >>> lookup("margins")
+    >>> lookup("margins")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: no strategy is called 'margins'; did you mean 'margin'? There are: consensus_entropy, coverage, entropy, \
-k_center, kl_to_consensus, least_confident, margin, random, typical, vote_entropy, vote_entropy_tiebroken
+        ...
+    ValueError: no strategy is called 'margins'; did you mean 'margin'? there are consensus_entropy, coverage, ...
     """
     if name in CATALOG:
         return CATALOG[name]
     near = difflib.get_close_matches(name, CATALOG, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    raise ValueError(f"no strategy is called {name!r}{hint} There are: {', '.join(sorted(CATALOG))}")
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"no strategy is called {name!r}; {hint}there are {', '.join(sorted(CATALOG))}")

@@ -12,15 +12,16 @@ import math
 import numpy as np
 
 from tithe.strategies.blocks import Float64, Floats, distribution_fault, score_members
-from tithe.strategies.measures import shannon_entropy
+from tithe.strategies.measures import at_least_zero, shannon_entropy
 from tithe.strategies.votes import MOST_MEMBERS, MOST_MEMBERS_TIEBROKEN, check_size, entropy_of_votes, smallest_gap
 
 
 def vote_entropy(member_probabilities: Floats) -> Float64:
     """Entropy of the members' hard votes: ``-sum(v / M * log(v / M))`` over the classes, v of M votes each.
 
-    A member votes for its likeliest class, of equal ones the first. Dagan & Engelson divide by ``log(min(M, classes))``,
-    a constant that changes no order. With few members ties are the rule; :func:`vote_entropy_tiebroken` orders them.
+    A member votes for its likeliest class, of equal ones the first. Dagan & Engelson divide by
+    ``log(min(M, classes))``, a constant that changes no order. With few members ties are the rule;
+    :func:`vote_entropy_tiebroken` orders them.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ def vote_entropy(member_probabilities: Floats) -> Float64:
 def vote_entropy_tiebroken(member_probabilities: Floats) -> Float64:
     """Vote entropy first, and among equal ones consensus entropy: both orders in one number.
 
-    The score is ``vote_entropy + gap / 2 * share``, where gap is the smallest difference between two vote entropies that so
-    many members can reach, and ``share = h / (1 + log(classes))`` is in [0, 1) for the consensus entropy h.
+    The score is ``vote_entropy + gap / 2 * share``, where gap is the smallest difference between two vote entropies
+    that so many members can reach, and ``share = h / (1 + log(classes))`` is in [0, 1) for the consensus entropy h.
 
     Parameters
     ----------
@@ -89,9 +90,9 @@ def vote_entropy_tiebroken(member_probabilities: Floats) -> Float64:
     Notes
     -----
     Why no order is lost. Equal vote entropies are equal to the bit (module ``votes``), and adding a larger share to the
-    same number never gives a smaller one. Of different vote entropies the smaller stays below: it gains less than gap / 2,
-    and the other is a whole gap above. The half that is left, at least 4e-7 up to 32 members, dwarfs the rounding (1e-15),
-    which can at most make ties of consensus entropies closer than 1e-14 with 5 members, 1e-8 with 32.
+    same number never gives a smaller one. Of different vote entropies the smaller stays below: it gains less than half
+    a gap, and the other is a whole gap above. The half that is left, at least 4e-7 up to 32 members, dwarfs the
+    rounding, 1e-15. That can at most make ties of consensus entropies closer than 1e-14 with 5 members, 1e-8 with 32.
 
     References
     ----------
@@ -152,8 +153,9 @@ def consensus_entropy(member_probabilities: Floats) -> Float64:
 def mean_kl_to_consensus(member_probabilities: Floats) -> Float64:
     """Mean Kullback-Leibler divergence of the members from their mean distribution.
 
-    ``mean over m of sum(p_m * log(p_m / mean(p)))``, computed as the entropy of the mean less the mean of the entropies,
-    which is the same number. Unlike consensus entropy it is low where the members agree that they do not know.
+    ``mean over m of sum(p_m * log(p_m / mean(p)))``, computed as the entropy of the mean less the mean of the
+    entropies, which is the same number. Unlike consensus entropy it is low where the members agree that they do not
+    know.
 
     Parameters
     ----------
@@ -194,4 +196,4 @@ def _consensus_entropy(stack: Float64, scratch: Float64) -> Float64:
 def _mean_kl(stack: Float64, scratch: Float64) -> Float64:
     of_mean = _consensus_entropy(stack, scratch)
     of_members = np.add.reduce(shannon_entropy(stack, scratch), axis=0) / len(stack)
-    return np.maximum(of_mean - of_members, 0.0)
+    return at_least_zero(of_mean - of_members)

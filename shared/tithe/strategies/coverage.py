@@ -30,11 +30,11 @@ _SMALL_CLUSTER = 5
 
 
 def k_means_plus_plus(vectors: Floats, k: int, rng: np.random.Generator, given: Floats | None = None) -> Int64:
-    """Choose k vectors by D² sampling: each with probability proportional to its squared distance to the nearest chosen.
+    """Choose k vectors by D² sampling: in proportion to the squared distance to the nearest one chosen before.
 
-    The greedy variant: of ``2 + floor(log(k))`` draws the one is kept that leaves the smallest sum of squared distances.
-    Without `given` the first vector is drawn uniformly. When every vector left is a copy of a chosen one, the rest is
-    drawn uniformly from those.
+    The greedy variant: of ``2 + floor(log(k))`` draws the one is kept that leaves the smallest sum of squared
+    distances. Without `given` the first vector is drawn uniformly. When every vector left is a copy of a chosen one,
+    the rest is drawn uniformly from those.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def k_center_greedy(
     Raises
     ------
     ValueError
-        If k is negative, `vectors` is not (n, d) or holds NaN or infinity, or `nearest_distance` is not one number of at
-        least 0 per candidate.
+        If k is negative, `vectors` is not (n, d) or holds NaN or infinity, or `nearest_distance` is not one number of
+        at least 0 per candidate.
 
     Notes
     -----
@@ -137,7 +137,8 @@ def k_center_greedy(
 
     References
     ----------
-    Gonzalez 1985, Clustering to minimize the maximum intercluster distance, Theoretical Computer Science 38, pp. 293-306.
+    Gonzalez 1985, Clustering to minimize the maximum intercluster distance, Theoretical Computer Science 38,
+    pp. 293-306.
     Sener & Savarese 2018, Active learning for convolutional neural networks: a core-set approach, ICLR, algorithm 1.
     Minoux 1978, Accelerated greedy algorithms for maximizing submodular set functions, Optimization Techniques,
     pp. 234-243 (the bounds).
@@ -183,8 +184,8 @@ def typical(vectors: Floats, k: int, rng: np.random.Generator) -> Int64:
     """TypiClust without labels: the vector in the densest part of each of k clusters, largest cluster first.
 
     k-means into min(k, 500) clusters, then from each the vector with the smallest mean distance to its 20 nearest
-    neighbours in the cluster. More picks than clusters go round again, next most typical first; clusters of fewer than 5
-    vectors, which are outliers rather than clusters, come last.
+    neighbours in the cluster. More picks than clusters go round again, next most typical first; clusters of fewer than
+    5 vectors, which are outliers rather than clusters, come last.
 
     Parameters
     ----------
@@ -206,8 +207,8 @@ def typical(vectors: Floats, k: int, rng: np.random.Generator) -> Int64:
 
     Notes
     -----
-    Time O(n * d * (k * iterations + size of the largest cluster)), memory O(n + k * d) beside the cluster at hand. Meant
-    for up to some ten thousand candidates; take a random sample of a larger pool first.
+    Time O(n * d * (k * iterations + size of the largest cluster)), memory O(n + k * d) beside the cluster at hand.
+    Meant for up to some ten thousand candidates; take a random sample of a larger pool first.
 
     References
     ----------

@@ -60,7 +60,7 @@ def row_blocks(n: int, values_per_row: int) -> Iterator[slice]:
 
 
 def squared_distances_to(vectors: Floats, center: Floats, positions: Int64 | None = None) -> Float64:
-    """Squared distances of all vectors, or of those at the positions, to one center; equal vectors are exactly 0 apart."""
+    """Squared distances of all vectors, or of those at the positions, to one center; exactly 0 for its copies."""
     n = len(vectors) if positions is None else len(positions)
     squared = np.empty(n)
     for rows in row_blocks(n, vectors.shape[1]):
@@ -71,8 +71,8 @@ def squared_distances_to(vectors: Floats, center: Floats, positions: Int64 | Non
 class Distances:
     """Squared distances from the same n vectors to changing centers, by matrix products.
 
-    A product loses what two vectors have in common, so all are measured from their mean; what is left below the rounding
-    of the product counts as 0, so that copies of a center have no distance by accident.
+    A product loses precision to what two vectors have in common, so all are measured from their mean; what is left
+    below the rounding of the product counts as 0, so that copies of a center have no distance by accident.
     """
 
     def __init__(self, vectors: Floats) -> None:
@@ -92,7 +92,7 @@ class Distances:
             yield rows, squared
 
     def nearest(self, centers: Floats) -> tuple[Int64, Float64]:
-        """For each vector the position of its nearest center, of equal ones the first, and the squared distance to it."""
+        """The position of each vector's nearest center, of equal ones the first, and the squared distance to it."""
         position = np.empty(len(self._vectors), dtype=np.int64)
         squared = np.empty(len(self._vectors))
         for rows, block in self.to(centers):
@@ -102,4 +102,5 @@ class Distances:
 
 
 def _squared_norms(vectors: Floats) -> Float64:
-    return np.einsum("ij,ij->i", vectors, vectors).astype(np.float64, copy=False)
+    squared: Floats = np.einsum("ij,ij->i", vectors, vectors)
+    return squared.astype(np.float64, copy=False)

@@ -10,8 +10,8 @@ import numpy as np
 
 from tithe.strategies.blocks import Float64
 
-# Added before the logarithm, so that 0 * log 0 is 0 * -708.4, exactly 0. It is no smoothing: a p above 1e-291 is the same
-# double after the sum, and below that p * log p moves by less than 2.3e-308.
+# Added before the logarithm, so that 0 * log 0 is 0 * -708.4, exactly 0. It is no smoothing: a p above 1e-291 is the
+# same double after the sum, and below that p * log p moves by less than 2.3e-308.
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
@@ -19,7 +19,7 @@ def shannon_entropy(columns: Float64, scratch: Float64) -> Float64:
     """Entropy of each column in nats, at least 0, exactly 0 for a certain one."""
     total = np.add.reduce(_log_times(columns, scratch), axis=-2)
     # A probability that rounding left at 1 + 1e-7 would pull a certain row below zero.
-    return _at_least_zero(np.subtract(0.0, total, out=total))
+    return at_least_zero(np.subtract(0.0, total, out=total))
 
 
 def mean_bernoulli_entropy(columns: Float64, scratch: Float64) -> Float64:
@@ -27,7 +27,7 @@ def mean_bernoulli_entropy(columns: Float64, scratch: Float64) -> Float64:
     total = np.add.reduce(_log_times(columns, scratch), axis=-2)
     np.subtract(1.0, columns, out=columns)
     total += np.add.reduce(_log_times(columns, scratch), axis=-2)
-    return _at_least_zero(np.divide(total, -columns.shape[-2], out=total))
+    return at_least_zero(np.divide(total, -columns.shape[-2], out=total))
 
 
 def _log_times(columns: Float64, scratch: Float64) -> Float64:
@@ -36,6 +36,7 @@ def _log_times(columns: Float64, scratch: Float64) -> Float64:
     return np.multiply(columns, scratch, out=scratch)
 
 
-def _at_least_zero(scores: Float64) -> Float64:
-    scores += 0.0  # -0.0 becomes 0.0, so that equal scores are equal bytes
-    return np.maximum(scores, 0.0, out=scores)
+def at_least_zero(scores: Float64) -> Float64:
+    """Cut what rounding left below 0, in place."""
+    np.maximum(scores, 0.0, out=scores)
+    return np.add(scores, 0.0, out=scores)  # -0.0 becomes 0.0, so that equal scores are equal bytes

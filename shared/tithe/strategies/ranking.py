@@ -1,13 +1,14 @@
 """The product's one order of scored items: score descending, ties by a seeded hash of the item's ordinal.
 
-The order is total and does not depend on what else is being ranked, so the best k of a pool are the best k of the best k
-of its shards, byte for byte, however the pool is cut. Ordinals number the items of a pool; no two items share one.
+The order is total and does not depend on what else is being ranked, so the best k of a pool are the best k of the
+best k of its shards, byte for byte, however the pool is cut. Ordinals number the items of a pool; no two items share
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.floating[Any]]
-Ordinals = npt.NDArray[np.int64] | npt.NDArray[np.uint64]
+Ordinals = npt.NDArray[np.integer[Any]]
+OrdinalT = TypeVar("OrdinalT", bound=np.integer[Any])
 
 _WEYL = 0x9E3779B97F4A7C15
 _TIE_STREAM, _RANDOM_STREAM = 0, 0x6A09E667F3BCC909  # the second: the fraction of the square root of 2
@@ -25,8 +27,8 @@ _TIE_STREAM, _RANDOM_STREAM = 0, 0x6A09E667F3BCC909  # the second: the fraction 
 def tie_hash(ordinals: Ordinals, seed: int) -> UInt64:
     """Seeded 64-bit hash of each ordinal (splitmix64): of equal scores the item with the smaller hash comes first.
 
-    For one seed it is a bijection of the 64-bit numbers (an odd multiplication, an addition and splitmix64's finisher are
-    each invertible), so different ordinals never share a hash and the order of the product is total.
+    For one seed it is a bijection of the 64-bit numbers (an odd multiplication, an addition and splitmix64's finisher
+    are each invertible), so different ordinals never share a hash and the order of the product is total.
 
     Parameters
     ----------
@@ -97,7 +99,8 @@ def random_scores(ordinals: Ordinals, seed: int) -> Float64:
     >>> bool((random_scores(np.arange(10), seed=1)[4:] == random_scores(np.arange(4, 10), seed=1)).all())
     True
     """
-    return (_hash(_checked_ordinals("ordinals", ordinals), seed, _RANDOM_STREAM) >> 11) * 2.0**-53
+    top_bits = _hash(_checked_ordinals("ordinals", ordinals), seed, _RANDOM_STREAM) >> np.uint64(11)
+    return top_bits.astype(np.float64) * 2.0**-53
 
 
 def top_k(scores: Floats, ordinals: Ordinals, k: int, seed: int) -> Int64:
@@ -132,26 +135,28 @@ def top_k(scores: Floats, ordinals: Ordinals, k: int, seed: int) -> Int64:
     >>> top_k(np.array([0.1, 0.9, 0.5]), np.array([10, 11, 12]), k=2, seed=0)
     array([1, 2])
     """
-    scores = _checked_scores("scores", scores)
+    values = _checked_scores("scores", scores)
     ordinals = _checked_ordinals("ordinals", ordinals)
-    if len(scores) != len(ordinals):
-        raise ValueError(f"ordinals, shape {ordinals.shape}, must be as long as scores, shape {scores.shape}")
+    if len(values) != len(ordinals):
+        raise ValueError(f"ordinals, shape {ordinals.shape}, must be as long as scores, shape {values.shape}")
     if k < 0:
         raise ValueError(f"k must be at least 0, not {k}")
     if k == 0:
         return np.empty(0, dtype=np.int64)
-    chosen = np.arange(len(scores))
-    if k < len(scores):
-        last = np.partition(scores, -k)[-k]
-        above, tied = np.flatnonzero(scores > last), np.flatnonzero(scores == last)
+    chosen = np.arange(len(values))
+    if k < len(values):
+        last = np.partition(values, -k)[-k]
+        above, tied = np.flatnonzero(values > last), np.flatnonzero(values == last)
         lots = _hash(ordinals[tied], seed, _TIE_STREAM)
         places = k - len(above)
         chosen = np.concatenate([above, tied[np.argpartition(lots, places - 1)[:places]]])
-    order = np.lexsort((_hash(ordinals[chosen], seed, _TIE_STREAM), -scores[chosen]))
+    order = np.lexsort((_hash(ordinals[chosen], seed, _TIE_STREAM), -values[chosen]))
     return chosen[order].astype(np.int64, copy=False)
 
 
-def merge_top_k(parts: Sequence[tuple[Ordinals, Floats]], k: int, seed: int) -> tuple[Ordinals, Float64]:
+def merge_top_k(
+    parts: Sequence[tuple[npt.NDArray[OrdinalT], Floats]], k: int, seed: int
+) -> tuple[npt.NDArray[OrdinalT], Float64]:
     """The k best items of several shards, from each shard's own k best (or more), best first.
 
     Parameters
@@ -184,20 +189,20 @@ def merge_top_k(parts: Sequence[tuple[Ordinals, Floats]], k: int, seed: int) -> 
     >>> merge_top_k([(np.array([0, 1]), np.array([0.9, 0.2])), (np.array([7]), np.array([0.5]))], k=2, seed=0)
     (array([0, 7]), array([0.9, 0.5]))
     """
-    checked = []
+    all_ordinals: list[Ordinals] = []
+    all_scores: list[Float64] = []
     for i, (ordinals, scores) in enumerate(parts):
-        pair = _checked_ordinals(f"parts[{i}][0]", ordinals), _checked_scores(f"parts[{i}][1]", scores)
-        if len(pair[0]) != len(pair[1]):
-            raise ValueError(f"parts[{i}] has {len(pair[0])} ordinals and {len(pair[1])} scores")
-        checked.append(pair)
-    if len({ordinals.dtype for ordinals, _ in checked}) > 1:
+        all_ordinals.append(_checked_ordinals(f"parts[{i}][0]", ordinals))
+        all_scores.append(_checked_scores(f"parts[{i}][1]", scores))
+        if len(all_ordinals[i]) != len(all_scores[i]):
+            raise ValueError(f"parts[{i}] has {len(all_ordinals[i])} ordinals and {len(all_scores[i])} scores")
+    if len({ordinals.dtype for ordinals in all_ordinals}) > 1:
         raise ValueError("parts mixes signed and unsigned ordinals")
-    if not checked:
-        return np.empty(0, dtype=np.int64), np.empty(0)
-    ordinals = np.concatenate([ordinals for ordinals, _ in checked])
-    scores = np.concatenate([scores for _, scores in checked])
-    best = top_k(scores, ordinals, k, seed)
-    return ordinals[best], scores[best]
+    if not all_ordinals:
+        return cast("npt.NDArray[OrdinalT]", np.empty(0, dtype=np.int64)), np.empty(0)
+    merged, merged_scores = np.concatenate(all_ordinals), np.concatenate(all_scores)
+    best = top_k(merged_scores, merged, k, seed)
+    return cast("npt.NDArray[OrdinalT]", merged[best]), merged_scores[best]
 
 
 def _hash(ordinals: Ordinals, seed: int, stream: int) -> UInt64:
@@ -227,4 +232,6 @@ def _checked_ordinals(name: str, ordinals: Ordinals) -> Ordinals:
     array = np.asarray(ordinals)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
         raise ValueError(f"{name}, shape {array.shape}, {array.dtype}, must be one row of integers, (n,)")
-    return array.astype(np.uint64 if array.dtype.kind == "u" else np.int64, copy=False)
+    if array.dtype.kind == "u":
+        return array.astype(np.uint64, copy=False)
+    return array.astype(np.int64, copy=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tithe.strategies.blocks import Float64, Floats, bernoulli_fault, distribution_fault, score_rows
-from tithe.strategies.measures import mean_bernoulli_entropy, shannon_entropy
+from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy, shannon_entropy
 
 
 def entropy(probabilities: Floats) -> Float64:
@@ -176,8 +176,8 @@ def binary_margin(probabilities: Floats) -> Float64:
 def binary_least_confident(probabilities: Floats) -> Float64:
     """Doubt about the likeliest label set, per label: 1 - the geometric mean of ``max(p, 1 - p)`` over the labels.
 
-    The likeliest set has probability ``prod(max(p, 1 - p))``; its doubt ``1 - prod(...)`` gives the same order, but is 1 to
-    the last bit with a few dozen open labels. The geometric mean keeps rows apart whatever the number of labels.
+    The likeliest set has probability ``prod(max(p, 1 - p))``; its doubt ``1 - prod(...)`` gives the same order, but is
+    1 to the last bit with a few dozen open labels. The geometric mean keeps rows apart whatever the number of labels.
 
     Parameters
     ----------
@@ -221,20 +221,20 @@ def _margin(columns: Float64, scratch: Float64) -> Float64:
         np.maximum(second[one], beaten, out=second[one])
         np.maximum(first[one], first[other], out=first[one])
         first, second = first[: classes - half], second[: classes - half]
-    return np.maximum(1.0 - (first[0] - second[0]), 0.0)
+    return at_least_zero(1.0 - (first[0] - second[0]))
 
 
 def _least_confident(columns: Float64, scratch: Float64) -> Float64:
     del scratch
-    return np.maximum(1.0 - columns.max(axis=0), 0.0)
+    return at_least_zero(1.0 - columns.max(axis=0))
 
 
 def _binary_margin(columns: Float64, scratch: Float64) -> Float64:
     np.subtract(columns, np.subtract(1.0, columns, out=scratch), out=scratch)
-    return 1.0 - np.abs(scratch, out=scratch).min(axis=0)
+    return at_least_zero(1.0 - np.abs(scratch, out=scratch).min(axis=0))
 
 
 def _binary_least_confident(columns: Float64, scratch: Float64) -> Float64:
     confidence = np.maximum(columns, np.subtract(1.0, columns, out=scratch), out=scratch)
     mean_log = np.add.reduce(np.log(confidence, out=scratch), axis=0) / len(columns)
-    return 0.0 - np.expm1(mean_log)
+    return at_least_zero(-np.expm1(mean_log))

@@ -1,0 +1,15 @@
+"""Predictions of raw texts, asked for over HTTP and made by a scorer."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the statements beside this file."""
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None, "a bind is always connected"  # noqa: S101
+    connection.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
