@@ -1,0 +1,78 @@
+# Everything runs inside $(VENV), which the first command that needs it creates; nothing else on the machine changes.
+#
+#   VENV=path      another folder for the environment          PYTHON=path   the interpreter to create it with
+#   ARGS="…"       further arguments for the command behind a target
+
+VENV ?= .venv
+PYTHON ?=
+ARGS ?=
+BIN = $(VENV)/bin
+
+# Any Python that reads the bootstrap may start it; the bootstrap then looks for the one that Tithe needs.
+define bootstrap
+@for python in "$(PYTHON)" "$(BIN)/python" python3.13 python3.12 python3.11 python3 python; do \
+  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 || continue; \
+  exec "$$python" -E -s deploy/bootstrap.py $(1) --venv "$(VENV)" --python "$(PYTHON)"; \
+done; \
+echo "Tithe needs Python 3.11 or newer, and none was found. Install one, or name it: make setup PYTHON=/path/to/python3"; \
+exit 1
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop clean for-running for-testing
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+# ---- the environment ----
+
+setup: for-testing ## Install everything pinned, for running and for testing
+
+for-running:
+	$(call bootstrap,setup --pins run)
+
+for-testing:
+	$(call bootstrap,setup --pins dev)
+
+# ---- running it ----
+
+demo: for-running ## Watch the whole loop on real reviews (KEEP=1 leaves it running, KILL=trainer kills a service midway)
+	"$(BIN)/tithe" demo --out demo $(if $(KEEP),--keep) $(if $(KILL),--kill "$(KILL)") $(ARGS)
+
+up: for-running ## Start the whole stack here, its data in .tithe (Ctrl-C stops it)
+	"$(BIN)/tithe" up --data .tithe $(ARGS)
+
+# ---- checking it ----
+
+test: for-testing lint types floors ## Check everything: lint, types, floors and all tests, with real servers
+	"$(BIN)/python" -m pytest $(ARGS)
+
+test-fast: for-testing ## Run the unit tests: seconds, no servers
+	"$(BIN)/python" -m pytest tests/unit $(ARGS)
+
+lint: for-testing ## Check style and formatting
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+
+format: for-testing ## Rewrite the code in the house style
+	"$(BIN)/ruff" check --fix-only --quiet .
+	"$(BIN)/ruff" format .
+
+types: for-testing ## Check types, strictly
+	"$(BIN)/mypy"
+
+floors: for-testing ## Check that every file imports only from the floors below
+	"$(BIN)/lint-imports"
+
+bench-loop: for-running ## Measure the loop: labels in, round out
+	"$(BIN)/python" benchmarks/loop.py $(ARGS)
+
+# ---- upkeep ----
+
+lock: for-testing ## Recompile the pins (UPGRADE=1 moves all of them to the newest versions)
+	$(call bootstrap,lock $(if $(UPGRADE),--upgrade))
+
+clean: ## Remove the environment, caches and build output (never .tithe: that is data)
+	$(call bootstrap,clean)
+	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	find shared services tests benchmarks deploy -name __pycache__ -type d -prune -exec rm -rf {} +
