@@ -22,7 +22,7 @@ WORKERS = ("trainer", "scorer", "sync")
 
 def handlers(worker: str) -> dict[type[TaskMessage], str]:
     code = (
-        f"import json; from tithe.{worker}.worker import HANDLERS;"
+        f"import json; from tithe.{worker}.handlers import HANDLERS;"
         "print(json.dumps({m.topic: [m.queue.value, t] for m, t in HANDLERS.items()}))"
     )
     environment = {**os.environ, "TITHE_BROKER_URL": "redis://127.0.0.1:1/0"}

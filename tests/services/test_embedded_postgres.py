@@ -167,10 +167,13 @@ def test_a_server_left_running_on_the_cluster_is_ended_first(postgres):
             assert postgres.run_sql("SELECT 1") == "1"
 
 
-def test_another_major_version_is_refused_with_the_remedy(tmp_path):
+def test_a_lost_password_and_another_major_version_are_refused(tmp_path):
     cluster = tmp_path / "postgres" / "cluster"
     cluster.mkdir(parents=True)
     (cluster / "PG_VERSION").write_text("14\n")
+    with pytest.raises(ClusterUnusableError, match="password is gone"):
+        new_postgres(tmp_path / "postgres").prepare()
+    (tmp_path / "postgres" / "password").write_text("known\n")
     with pytest.raises(ClusterUnusableError, match="made by Postgres 14"):
         new_postgres(tmp_path / "postgres").prepare()
 

@@ -21,6 +21,7 @@ import redis
 from tithe.embedded import log_file
 from tithe.embedded.endpoints import Endpoints
 from tithe.embedded.errors import FolderInUseError, PortTakenError, ServiceNotReadyError
+from tithe.embedded.folder import DataFolder
 from tithe.embedded.ports import choose_port, is_free
 from tithe.embedded.process import Backoff, ProcessSpec, State
 from tithe.embedded.services import answers, service_specs
@@ -54,7 +55,8 @@ stubborn = "stubborn" in sys.argv
 servers = "servers" in sys.argv
 
 def services(options, endpoints):
-    env = service_environment(options, endpoints) | {"PYTHONPATH": str(places)}
+    env = service_environment(options, endpoints)
+    env |= {"PYTHONPATH": os.pathsep.join([str(places), *sys.path])}
     where = {"TITHE_HOST": "127.0.0.1", "TITHE_PORT": str(endpoints.gateway_port)}
     python = [sys.executable, "-u"]
     ready = answers("127.0.0.1", endpoints.gateway_port, "/readyz")
@@ -216,6 +218,20 @@ def test_a_log_is_bounded_while_its_writer_goes_on(tmp_path):
     assert (tmp_path / "talker.log.1").read_text() == "a" * 5000
 
 
+def test_a_program_that_forgets_to_stop_its_supervisor_leaves_nothing(tmp_path):
+    code = f"""
+    import pathlib, sys
+    from tithe.embedded.process import ProcessSpec
+    from tithe.embedded.supervisor import Supervisor
+    supervisor = Supervisor()
+    log = pathlib.Path({str(tmp_path)!r}) / "log"
+    supervisor.start([ProcessSpec("left", [sys.executable, "-c", {SLEEP!r}], {{}}, log)])
+    print(supervisor.statuses[0].pid)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert not psutil.pid_exists(int(done.stdout))
+
+
 # ---- the stack, its servers elsewhere ----
 
 
@@ -259,12 +275,14 @@ def test_one_stack_a_folder_and_the_second_is_told_who_holds_it(tmp_path):
         with pytest.raises(FolderInUseError, match=f"process {os.getpid()}") as caught:
             Stack(elsewhere(tmp_path), services=gateway_only).start()
         assert caught.value.pid == os.getpid()
+        assert DataFolder(tmp_path / "data").holder() == os.getpid()
         state = json.loads((tmp_path / "data" / "stack.json").read_text())
         assert state["pid"] == os.getpid(), "the refused one left the state file alone"
         assert [entry["pid"] for entry in state["processes"]] == [stack.processes[0].pid]
         assert (tmp_path / "data" / "stack.json").stat().st_mode & 0o777 == 0o600
     state = json.loads((tmp_path / "data" / "stack.json").read_text())
     assert (state["pid"], state["processes"]) == (None, [])
+    assert DataFolder(tmp_path / "data").holder() is None
 
 
 def test_a_start_that_fails_leaves_nothing_and_frees_the_folder(tmp_path):

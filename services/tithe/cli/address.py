@@ -11,7 +11,7 @@ from tithe.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:
     from tithe.client import Tithe
-    from tithe.embedded import Endpoints
+    from tithe.embedded.endpoints import Endpoints
     from tithe.settings import Settings
 
 Url = Annotated[
@@ -43,7 +43,8 @@ def connect(url: str | None, data: Path) -> Tithe:
     endpoints = running(data)
     if endpoints is None:
         raise Unavailable(
-            f"no stack is running on {data}", remedy="start one with `tithe up`, or name a gateway by --url or TITHE_URL"
+            f"no stack is running on {data}",
+            remedy="start one with `tithe up`, or name a gateway by --url or TITHE_URL",
         )
     return Tithe(endpoints.gateway_url)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from tithe.cli import demo, items, operate, projects, status, up
+from tithe.cli import items, operate, projects, status, up
 from tithe.cli.complaints import TidyGroup
+from tithe.cli.demo.command import demo
 
 app = typer.Typer(
     cls=TidyGroup,
@@ -18,7 +19,7 @@ app = typer.Typer(
 )
 
 app.command("up")(up.up)
-app.command("demo")(demo.demo)
+app.command("demo")(demo)
 app.add_typer(projects.app, name="project")
 app.command("import")(items.import_)
 app.command("export")(items.export)

@@ -56,9 +56,9 @@ def check(data: Data = HERE) -> None:
     if not found:
         typer.echo("clean: every invariant holds")
         return
-    table = Table("invariant", "what is wrong", "rows", title="violated invariants")
-    for violation in found:
-        table.add_row(violation.invariant, violation.detail, str(violation.rows))
+    table = Table("invariant", "project", "what is wrong", title="violated invariants")
+    for one in found:
+        table.add_row(one.invariant, str(one.project_id or ""), one.detail)
     Console().print(table)
     raise typer.Exit(1)
 

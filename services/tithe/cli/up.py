@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from tithe.embedded import Endpoints, Stack
+    from tithe.embedded.endpoints import Endpoints
+    from tithe.embedded.stack import Stack
     from tithe.embedded.process import ProcessStatus
 
 _COLOURS = {"running": "green", "starting": "yellow", "waiting": "red", "stopping": "yellow", "stopped": "dim"}
@@ -28,7 +29,8 @@ def up(
     data: Data = HERE,
     host: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The gateway's port; default: a free one, taken again next time.")
+        int | None,
+        typer.Option(min=1, max=65535, help="The gateway's port; default: a free one, taken again next time."),
     ] = None,
     scorers: Annotated[int, typer.Option(min=1, max=64, help="How many scorers.")] = 2,
     flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Flower, the dashboard of the workers.")] = True,
@@ -39,7 +41,8 @@ def up(
     """
     from rich.console import Console
 
-    from tithe.embedded import Stack, StackOptions
+    from tithe.embedded.options import StackOptions
+    from tithe.embedded.stack import Stack
 
     settings = read_settings()
     options = StackOptions(
@@ -76,7 +79,9 @@ def endpoints_table(endpoints: Endpoints, data: Path) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("gateway", f"{endpoints.gateway_url}  (interface: {endpoints.gateway_url}/docs)")
     if endpoints.flower_url:
-        table.add_row("Flower", f"{endpoints.flower_url}  user {endpoints.flower_user}, password {endpoints.flower_password}")
+        table.add_row(
+            "Flower", f"{endpoints.flower_url}  user {endpoints.flower_user}, password {endpoints.flower_password}"
+        )
     table.add_row("database", endpoints.database_url)
     table.add_row("data", str(data.resolve()))
     return table
@@ -93,7 +98,7 @@ def processes_line(statuses: Sequence[ProcessStatus]) -> Text:
         if status.state.value != "running":
             line.append(f" {status.state.value}", style=_COLOURS.get(status.state.value, ""))
         if status.restarts:
-            line.append(f" (restarted {status.restarts}×)", style="yellow")
+            line.append(f" (restarts: {status.restarts})", style="yellow")
         line.append("  ")
     return line
 

@@ -147,7 +147,7 @@ def raise_for(answer: httpx.Response) -> None:
     )
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=0.2, max=5, jitter=0.3)
+_backoff = tenacity.wait_exponential(multiplier=0.2, max=5) + tenacity.wait_random(0, 0.3)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

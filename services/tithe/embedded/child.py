@@ -1,5 +1,6 @@
 """One supervised process through all its lives: a small state machine, moved on by `tick`."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -52,7 +53,7 @@ class Child:
             return
         if self._exited(self._process):
             self._bury(self._process, now)
-        elif self.state is State.STARTING and (self.spec.ready is None or self.spec.ready()):
+        elif self.state is State.STARTING and self._is_ready():
             self.state = State.RUNNING
             self._running_since = now
         elif self.state is State.STOPPING and now >= self._deadline:
@@ -103,6 +104,14 @@ class Child:
         self.state = State.STARTING
         log_file.note(spec.log, f"started, pid {self._process.pid}")
 
+    def _is_ready(self) -> bool:
+        if self.spec.ready is None:
+            return True
+        try:
+            return self.spec.ready()
+        except OSError:  # a log not written, a connection not taken: not yet
+            return False
+
     def _exited(self, process: subprocess.Popen[bytes]) -> bool:
         """Whether it is dead; if so, so is its session.
 
@@ -126,7 +135,8 @@ class Child:
         if self.state is State.STOPPING:
             self.state = State.STOPPED
             if self._last_exit == -signal.SIGKILL and self.spec.clear is not None:
-                self.spec.clear()  # what it started outside its session may not have noticed yet
+                with contextlib.suppress(OSError):
+                    self.spec.clear()  # what it started outside its session may not have noticed yet
         else:
             self._fail(now)
 

@@ -1,14 +1,16 @@
-"""What can keep the embedded stack from starting. Every message names the remedy.
+"""What can keep the embedded stack from starting.
 
-EmbeddedError
-├── UnsupportedMachineError      this CPU cannot run the embedded Postgres
-├── WheelMissingError            the `embedded` extra is not installed, or has nothing for this platform
-├── FolderInUseError             another stack runs on the data folder
-├── FolderUnreachableError       the server's user cannot enter the data folder
-├── ClusterUnusableError         the Postgres data folder cannot be made or read
-├── PortTakenError               the asked-for port is not free
-├── ServiceNotReadyError         a child died again and again, or never became ready
-└── SupervisorEndedError         supervision ended without being asked to
+Every message names the remedy. The tree:
+
+    EmbeddedError
+    ├── UnsupportedMachineError      this CPU cannot run the embedded Postgres
+    ├── WheelMissingError            the `embedded` extra is not installed, or has nothing for this platform
+    ├── FolderInUseError             another stack runs on the data folder
+    ├── FolderUnreachableError       the server's user cannot enter the data folder
+    ├── ClusterUnusableError         the Postgres data folder cannot be made or read
+    ├── PortTakenError               the asked-for port cannot be had
+    ├── ServiceNotReadyError         a child died again and again, or never became ready
+    └── SupervisorEndedError         supervision ended without being asked to
 """
 
 from pathlib import Path
@@ -60,10 +62,10 @@ class ClusterUnusableError(EmbeddedError):
 
 
 class PortTakenError(EmbeddedError):
-    """The asked-for port is not free."""
+    """The asked-for port cannot be had."""
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(f"port {port} on {host} is taken; choose another, or none to let one be chosen")
+        super().__init__(f"port {port} on {host} is taken or not allowed; choose another, or none to let one be chosen")
 
 
 class ServiceNotReadyError(EmbeddedError):

@@ -37,14 +37,23 @@ class DataFolder:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            held.seek(0)
-            holder = held.read().strip()
             held.close()
-            raise FolderInUseError(self.path, int(holder) if holder.isdigit() else None) from None
+            raise FolderInUseError(self.path, _pid_in(self.path / "lock")) from None
         held.truncate(0)
         held.write(str(os.getpid()))
         held.flush()
         self._lock = held
+
+    def holder(self) -> int | None:
+        """Say which process runs a stack on this folder; None if none does."""
+        try:
+            with (self.path / "lock").open() as held:
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _pid_in(self.path / "lock")
+        except FileNotFoundError:
+            pass
+        return None
 
     def unlock(self) -> None:
         """Let the folder go; nothing to do if it was never taken. The file stays: removing it would race."""
@@ -52,3 +61,8 @@ class DataFolder:
             self._lock.truncate(0)
             self._lock.close()
             self._lock = None
+
+
+def _pid_in(lock: Path) -> int | None:
+    text = lock.read_text().strip()
+    return int(text) if text.isdigit() else None

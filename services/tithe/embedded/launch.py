@@ -79,7 +79,10 @@ def main(arguments: Sequence[str]) -> None:
         _checked(libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0), "prctl")
         if os.getppid() != int(parent):
             raise SystemExit("the supervisor is gone already")
-    os.execv(argv[0], argv)  # noqa: S606 -- argv comes from the supervisor, never from a shell
+    try:
+        os.execv(argv[0], argv)  # noqa: S606 -- argv comes from the supervisor, never from a shell
+    except OSError as error:
+        raise SystemExit(f"cannot run {argv[0]}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -58,10 +58,11 @@ class Postgres:
         check_cpu()
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._identity is Identity.NOBODY:
+            self.folder.chmod(0o755)
             check_reachable(self.folder)
             self._install = readable_install(self._install, self.folder / "binaries")
         if self.cluster.exists():
-            self._check_version()
+            self._check_cluster()
         else:
             self._make_cluster()
         hand_over(self.cluster, self._identity)
@@ -137,7 +138,9 @@ class Postgres:
         )
         draft.rename(self.cluster)
 
-    def _check_version(self) -> None:
+    def _check_cluster(self) -> None:
+        if not (self.folder / "password").exists():
+            raise ClusterUnusableError(f"{self.folder / 'password'} is gone, and without it {self.cluster} is locked")
         made_by = (self.cluster / "PG_VERSION").read_text().strip()
         wheel = _run([self._binary("postgres"), "--version"], env=_clean_environment()).split()[-1].partition(".")[0]
         if made_by != wheel:

@@ -1,8 +1,10 @@
 """The whole stack of one data folder: start it, look at it, wait for its end, stop it.
 
-with Stack(StackOptions(data=Path(".tithe")), migrate=migrate) as stack:
-    stack.start(print)
-    stack.wait()
+Use it so:
+
+    with suppress(KeyboardInterrupt), Stack(StackOptions(data=Path(".tithe")), migrate=migrate) as stack:
+        stack.start(print)
+        stack.wait()
 """
 
 import contextlib
@@ -102,7 +104,10 @@ class Stack:
             raise
 
     def wait(self) -> None:
-        """Block until SIGINT, SIGTERM or SIGHUP; raises SupervisorEndedError if supervision itself breaks down."""
+        """Block until SIGINT, SIGTERM or SIGHUP; raises SupervisorEndedError if supervision itself breaks down.
+
+        Outside `wait` such a signal is a KeyboardInterrupt for whatever the main thread is doing.
+        """
         with contextlib.suppress(KeyboardInterrupt):
             self._supervisor.wait()
 

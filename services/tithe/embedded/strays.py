@@ -35,10 +35,8 @@ def session_members(session: int) -> list[psutil.Process]:
 
 
 def kill_session(session: int) -> None:
-    """Kill everything in a session at once."""
-    for process in session_members(session):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    """Kill everything in a session at once, and see it die."""
+    end_processes(session_members(session), signal.SIGKILL, 5.0)
 
 
 def end_processes(processes: Iterable[psutil.Process], ask: signal.Signals, seconds: float) -> None:

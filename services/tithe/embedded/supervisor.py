@@ -51,6 +51,8 @@ class Supervisor:
     def start(self, specs: Sequence[ProcessSpec]) -> None:
         """Start the next stage side by side and return when its awaited children are ready.
 
+        A stage that fails goes on being supervised; `stop` ends it with the others.
+
         Raises
         ------
         ServiceNotReadyError

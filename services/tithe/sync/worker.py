@@ -1,7 +1,6 @@
 """Sync's Celery application: ``celery -A tithe.sync.worker worker -Q sync``."""
 
-from tithe.contracts.tasks import SnapshotLabels
-from tithe.worker import Handlers, worker_app
+from tithe.sync.handlers import HANDLERS
+from tithe.worker import worker_app
 
-HANDLERS: Handlers = {SnapshotLabels: "tithe.sync.snapshot:snapshot_labels"}
 app = worker_app("sync", HANDLERS)

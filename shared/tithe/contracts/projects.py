@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -50,7 +51,7 @@ class ProjectSpec(BaseModel):
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
         if len(set(self.labels)) != len(self.labels):
-            twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+            twice = sorted(label for label, times in Counter(self.labels).items() if times > 1)
             raise ValueError(f"labels must be distinct; more than once: {', '.join(twice[:5])}")
         return self
 

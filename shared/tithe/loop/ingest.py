@@ -9,6 +9,7 @@ from uuid import UUID
 from tithe import policy
 from tithe.contracts.projects import Task
 from tithe.contracts.tasks import EmbedBlock
+from tithe.errors import InvalidVector
 from tithe.loop import rounds as turns
 from tithe.storage import answers, jobs, pool, projects, queue
 from tithe.storage.answers import Answer
@@ -43,13 +44,19 @@ def admit(
 ) -> Chunk:
     """Store a chunk of checked lines in one transaction and ask for the blocks it completes.
 
-    Sending the same lines again adds nothing: that is how an import resumes.
+    Sending the same lines again adds nothing: that is how an import resumes. Raises NotFound; InvalidVector where the
+    pool's vectors have another dimension (within the chunk the caller has made sure of one).
     """
 
     def work(unit: Unit) -> Chunk:
         project = projects.get(unit, project_id)
         counters = pool.lock(unit, project_id)
         dimension = next((len(item.vector) for item in items if item.vector is not None), None)
+        if None not in (dimension, counters.dimension) and dimension != counters.dimension:
+            raise InvalidVector(  # two imports at once, each sure that its first vector was the pool's first
+                f"vectors of this pool have {counters.dimension} numbers, not {dimension}", place="vector",
+                remedy="send vectors of one model only",
+            )  # fmt: skip
         admitted = pool.admit(unit, counters, items, dimension)
         known = [one for one in (*admitted.items, *admitted.labels) if one[2] is not None]
         if known:

@@ -14,7 +14,7 @@ from uuid import UUID
 from tithe import policy
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import ScoreShard, SelectReady, SnapshotLabels, TrainRound
-from tithe.errors import NotFound, RoundAlreadyOpen
+from tithe.errors import Conflict, RoundAlreadyOpen
 from tithe.storage import answers, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
 from tithe.storage.database import Database, Unit
@@ -43,13 +43,13 @@ def open_for_labels(unit: Unit, project: Project, progress: Progress) -> Round |
 
 
 def ask_for_round(database: Database, project_id: UUID) -> Round:
-    """Open a round because somebody asks. Raises NotFound, RoundAlreadyOpen."""
+    """Open a round because somebody asks. Raises NotFound, Conflict, RoundAlreadyOpen."""
 
     def work(unit: Unit) -> Round:
         project = projects.get(unit, project_id)
         progress = answers.lock_progress(unit, project_id)
         if pool.block_counts(unit, project_id)[0] == 0:
-            raise NotFound("the pool has no vectors yet", remedy="import items and wait until they are encoded")
+            raise Conflict("the pool has no vectors yet", remedy="import items and wait until they are encoded")
         opened = _open(unit, project, progress, "asked")
         if opened is None:
             raise RoundAlreadyOpen(remedy="wait until it is ready; GET …/status shows how far it is")

@@ -15,10 +15,10 @@ from uuid import UUID
 import structlog
 
 from tithe import policy
-from tithe.contracts.tasks import ScoreShard, SelectReady, TaskMessage, TrainRound
+from tithe.contracts.tasks import PredictTexts, ScoreShard, SelectReady, TaskMessage, TrainRound
 from tithe.errors import Hopeless, StaleClaim, TitheError
 from tithe.loop import rounds as turns
-from tithe.storage import jobs
+from tithe.storage import jobs, predictions
 from tithe.storage.database import Database, Unit
 from tithe.storage.jobs import Claim
 
@@ -76,9 +76,11 @@ def _give_back(delivery: Delivery, claimed: Claim, error: Exception) -> None:
 
 
 def fail_subject(unit: Unit, topic: str, subject: UUID, reason: str) -> None:
-    """A job failed for good: fail the round it belongs to. Encoding has no round; the keeper tries it again later."""
+    """A job failed for good: fail what it belongs to. Encoding has no round; the keeper tries it again later."""
     if topic in ROUND_TOPICS:
         turns.fail_round(unit, subject, f"{topic}: {reason}")
+    elif topic == PredictTexts.topic:
+        predictions.fail(unit, subject, reason)
 
 
 @contextmanager

@@ -128,12 +128,6 @@ def export(unit: Unit, project_id: UUID, *, skips: bool) -> Iterator[Exported]:
         yield Exported(*row)
 
 
-def export_pool(unit: Unit, project_id: UUID) -> Iterator[Exported]:
-    """Every item that has no counted answer, in order; bounded memory."""
-    for row in unit.stream("answers.export_pool", project_id=project_id):
-        yield Exported(*row)
-
-
 def class_counts(unit: Unit, project_id: UUID) -> dict[str, int]:
     """Counted labels per class, most frequent first."""
     return dict(unit.rows("answers.class_counts", project_id=project_id))

@@ -127,7 +127,9 @@ class Database:
             raise Unavailable("the database does not answer", remedy="try again in a few seconds") from error
         except pg.LockNotAvailable as error:
             raise Conflict(
-                "somebody else is busy with the same rows", remedy="send the same request again in a second"
+                "somebody else is busy with the same rows",
+                remedy="send the same request again in a second",
+                retry_after_seconds=1,
             ) from error
 
     def run(self, work: Callable[[Unit], T], *, attempts: int = 5) -> T:
@@ -146,7 +148,9 @@ class Database:
         except _GONE as error:
             if isinstance(error, (pg.QueryCanceled, *_TRANSIENT)):
                 raise Conflict(
-                    "the database is too busy for this now", remedy="send it again in a few seconds"
+                    "the database is too busy for this now",
+                    remedy="send it again in a few seconds",
+                    retry_after_seconds=5,
                 ) from error
             raise Unavailable("the database went away", remedy="try again in a few seconds") from error
 

@@ -180,6 +180,11 @@ def block_counts(unit: Unit, project_id: UUID) -> tuple[int, int, int]:
     return int(ready), int(planned), int(rows)
 
 
+def ordinals(unit: Unit, project_id: UUID, external_ids: Sequence[str]) -> dict[str, int]:
+    """id → ordinal of those items that exist."""
+    return dict(unit.rows("pool.ordinals", project_id=project_id, ids=list(external_ids)))
+
+
 def texts(unit: Unit, project_id: UUID, start: int, stop: int) -> list[str]:
     """The texts of [start, stop) in order; pre-split tokens joined by single spaces."""
     return [

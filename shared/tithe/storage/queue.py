@@ -169,6 +169,11 @@ def depth(unit: Unit, project_id: UUID) -> int:
     return int(unit.value("queue.queue_depth", project_id=project_id))
 
 
+def follow_overlap(unit: Unit, project_id: UUID, overlap: int) -> None:
+    """Give every ready row the slots of a new overlap. The caller knows that nothing is leased or answered."""
+    unit.run("queue.follow_overlap", project_id=project_id, overlap=overlap)
+
+
 def half_answered(unit: Unit, project_id: UUID, overlap: int, limit: int) -> list[int]:
     """Items that have some but not all of their opinions."""
     return [row[0] for row in unit.rows("queue.half_answered", project_id=project_id, overlap=overlap, limit=limit)]

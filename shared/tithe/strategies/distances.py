@@ -13,6 +13,9 @@ Floats = npt.NDArray[np.floating[Any]]
 Int64 = npt.NDArray[np.int64]
 
 _BLOCK_VALUES = 2**17
+# Up to so many multiplications a matrix product stays on one thread; above, it should be worth the threads' meeting.
+_ONE_THREAD_PRODUCTS = 2**18
+_MANY_THREAD_VALUES = 2**20
 
 
 def checked_vectors(name: str, vectors: Floats, columns: int | None = None) -> Floats:
@@ -52,9 +55,9 @@ def checked_k(k: int, n: int) -> int:
     return min(int(k), n)
 
 
-def row_blocks(n: int, values_per_row: int) -> Iterator[slice]:
-    """Cut n rows into blocks of about a hundred thousand values."""
-    step = max(1, _BLOCK_VALUES // max(1, values_per_row))
+def row_blocks(n: int, values_per_row: int, block_values: int = _BLOCK_VALUES) -> Iterator[slice]:
+    """Cut n rows into blocks of about so many values; by default what fits a cache."""
+    step = max(1, block_values // max(1, values_per_row))
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -84,12 +87,18 @@ class Distances:
         shifted = (centers - self._origin).astype(self._vectors.dtype, copy=False)
         center_norms = _squared_norms(shifted)
         rounding = 16 * float(np.finfo(self._vectors.dtype).eps)
-        for rows in row_blocks(len(self._vectors), max(self._vectors.shape[1], len(centers))):
+        for rows in self._product_blocks(len(centers)):
             block = self._vectors[rows] - self._origin
             scale = _squared_norms(block)[:, np.newaxis] + center_norms
             squared = scale - 2.0 * (block @ shifted.T)
             squared[squared < rounding * scale] = 0.0
             yield rows, squared
+
+    def _product_blocks(self, centers: int) -> Iterator[slice]:
+        n, d = self._vectors.shape
+        if d * centers <= _ONE_THREAD_PRODUCTS // 64:
+            return row_blocks(n, d * centers, _ONE_THREAD_PRODUCTS)
+        return row_blocks(n, max(d, centers), _MANY_THREAD_VALUES)
 
     def nearest(self, centers: Floats) -> tuple[Int64, Float64]:
         """The position of each vector's nearest center, of equal ones the first, and the squared distance to it."""

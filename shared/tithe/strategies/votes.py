@@ -2,7 +2,8 @@
 
 A logarithm is kept as an integer, ``round(2**50 * log(prime))`` for a prime and the sum over the prime factors for any
 other number. Sums of such integers do not round. And the entropy of a split depends only on the product of ``v**v``
-over its vote counts v, so two splits of equal entropy, such as 4+1+1+1+1 and 2+2+2+2 (both 256), reach the same integer.
+over its vote counts v, so two splits of equal entropy, such as 4+1+1+1+1 and 2+2+2+2 (both 256), reach the same
+integer.
 """
 
 from __future__ import annotations

@@ -48,14 +48,6 @@ FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ord
 WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND (a.kind = 'label' OR %(skips)s)
 ORDER BY a.seq
 
--- name: export_pool
-SELECT i.external_id, i.text, i.tokens, i.meta, i.split, NULL::text AS kind, NULL::jsonb AS value, NULL::text AS note,
-       NULL::text AS annotator, NULL::text AS source, NULL::bigint AS seq, NULL::timestamptz AS created_at, i.ordinal
-FROM items i
-WHERE i.project_id = %(project_id)s
-  AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal AND a.state = 'counted')
-ORDER BY i.ordinal
-
 -- name: class_counts
 SELECT v.class, count(*) FROM answers a
 CROSS JOIN LATERAL (

@@ -48,15 +48,16 @@ WITH fresh AS (
 SELECT ordinal, split, value FROM numbered ORDER BY ordinal
 
 -- name: late_labels
--- Lines whose content is known already but whose label is new: sending a file again with labels filled in works.
-SELECT i.ordinal, i.split, s.value FROM staged s
+-- Lines whose content is known already but whose label is new: sending a file again with labels filled in works. Of two
+-- lines with the same content the first counts.
+SELECT DISTINCT ON (i.ordinal) i.ordinal, i.split, s.value FROM staged s
 JOIN items i ON i.project_id = %(project_id)s AND i.digest = s.digest
 WHERE s.value IS NOT NULL
   AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
                   AND l.state IN ('active', 'done', 'skipped'))
   AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal
                   AND a.annotator = '@import' AND a.state = 'counted')
-ORDER BY i.ordinal
+ORDER BY i.ordinal, s.line
 
 -- name: clear_staged
 DELETE FROM staged

@@ -181,3 +181,7 @@ ORDER BY l.ordinal LIMIT %(limit)s
 
 -- name: clear_ready
 DELETE FROM ready WHERE project_id = %(project_id)s AND round_id <> %(round_id)s
+
+-- name: follow_overlap
+-- For the moment before the first answer, when nothing is leased: every slot is open.
+UPDATE ready SET open_slots = %(overlap)s WHERE project_id = %(project_id)s

@@ -1,0 +1,146 @@
+"""`tithe project …`: make, list, show, change and delete projects."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tithe.cli.address import HERE, Data, Url, connect
+
+if TYPE_CHECKING:
+    from tithe.contracts.projects import Project
+
+app = typer.Typer(help="Make, list, show, change and delete projects.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The project's name or id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Strategy = Annotated[str | None, typer.Option(help="How the next items are chosen.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Items handed out at a time.")]
+RetrainEvery = Annotated[int | None, typer.Option(min=1, help="New labels that ask for a round.")]
+LeaseSeconds = Annotated[int | None, typer.Option(min=1, help="How long a batch is kept for its annotator.")]
+Overlap = Annotated[int | None, typer.Option(min=1, help="How many annotators answer each item.")]
+Budget = Annotated[int | None, typer.Option(min=1, help="Labels to pay for.")]
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="A name nobody uses yet.")],
+    labels: Annotated[list[str], typer.Option("--label", "-l", help="A class; say it once for each, or a,b,c.")],
+    task: Annotated[str, typer.Option(help="What a label is.")] = "text_classification",
+    strategy: Strategy = None,
+    metric: Annotated[str | None, typer.Option(help="macro_f1 or accuracy.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="What turns texts into vectors.")] = None,
+    batch_size: BatchSize = None,
+    retrain_every: RetrainEvery = None,
+    lease_seconds: LeaseSeconds = None,
+    overlap: Overlap = None,
+    budget: Budget = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed chooses the same items.")] = None,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Make a project."""
+    classes = [part.strip() for label in labels for part in label.split(",") if part.strip()]
+    settings = _given(
+        strategy=strategy, metric=metric, encoder=encoder, batch_size=batch_size, retrain_every=retrain_every,
+        lease_seconds=lease_seconds, overlap=overlap, budget=budget, seed=seed,
+    )  # fmt: skip
+    with connect(url, data) as tithe:
+        made = tithe.create_project(name, labels=classes, task=task, **settings)
+    typer.echo(f"made {made.name} ({made.id})")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
+    """List every project."""
+    with connect(url, data) as tithe:
+        found = [handle.settings for handle in tithe.projects()]
+    if as_json:
+        typer.echo(json.dumps([project.model_dump(mode="json") for project in found], indent=2))
+        return
+    if not found:
+        typer.echo("no projects yet; `tithe project create` makes one")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "task", "classes", "strategy", "budget", "id")
+    for project in found:
+        budget = str(project.budget) if project.budget else "none"
+        table.add_row(
+            project.name, project.task.value, str(len(project.labels)), project.strategy, budget, str(project.id)
+        )
+    Console().print(table)
+
+
+@app.command("show")
+def show(name: Name, as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
+    """Show one project's settings."""
+    with connect(url, data) as tithe:
+        _print(tithe.project(name).settings, as_json)
+
+
+@app.command("patch")
+def patch(
+    name: Name,
+    rename: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
+    strategy: Strategy = None,
+    batch_size: BatchSize = None,
+    retrain_every: RetrainEvery = None,
+    lease_seconds: LeaseSeconds = None,
+    overlap: Overlap = None,
+    budget: Budget = None,
+    no_budget: Annotated[bool, typer.Option("--no-budget", help="Lift the budget.")] = False,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Change settings while the project runs."""
+    changes = _given(
+        name=rename, strategy=strategy, batch_size=batch_size, retrain_every=retrain_every,
+        lease_seconds=lease_seconds, overlap=overlap, budget=budget,
+    )  # fmt: skip
+    if no_budget and budget is not None:
+        raise typer.BadParameter("say --budget or --no-budget, not both")
+    if no_budget:
+        changes["budget"] = None
+    if not changes:
+        raise typer.BadParameter("say what to change; --help lists the options")
+    with connect(url, data) as tithe:
+        _print(tithe.project(name).patch(**changes), as_json=False)
+
+
+@app.command("delete")
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Delete a project with its items, labels and models."""
+    with connect(url, data) as tithe:
+        project = tithe.project(name)
+        if not yes:
+            typer.confirm(f"Delete {project.name} with everything in it?", abort=True)
+        project.delete()
+    typer.echo(f"deleted {project.name}")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _print(project: Project, as_json: bool) -> None:
+    values = project.model_dump(mode="json")
+    if as_json:
+        typer.echo(json.dumps(values, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for name, value in values.items():
+        shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+        table.add_row(name, shown)
+    Console().print(table)

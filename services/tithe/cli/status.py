@@ -1,0 +1,126 @@
+"""`tithe status`: every project in a line, or one in full; with --watch, again and again."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tithe.cli.address import HERE, Data, Url, connect
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tithe.client import ProjectHandle, Tithe
+    from tithe.contracts.insight import Status
+
+_LOOK_SECONDS = 1.0
+
+
+def status(
+    project: Annotated[str | None, typer.Argument(help="A project's name or id; default: all of them.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again every second until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Show how far the labeling is."""
+    from rich.console import Console
+
+    with connect(url, data) as tithe:
+        if as_json:
+            typer.echo(json.dumps(_plain(tithe, project), indent=2))
+            return
+        console = Console()
+        if not watch:
+            console.print(_shown(tithe, project))
+            return
+        from rich.live import Live
+
+        with Live(_shown(tithe, project), console=console, auto_refresh=False) as live:
+            while True:
+                time.sleep(_LOOK_SECONDS)
+                live.update(_shown(tithe, project), refresh=True)
+
+
+def _plain(tithe: Tithe, project: str | None) -> object:
+    handles = tithe.projects() if project is None else [tithe.project(project)]
+    found = [{"name": one.name, **one.status().model_dump(mode="json")} for one in handles]
+    return found if project is None else found[0]
+
+
+def _shown(tithe: Tithe, project: str | None) -> RenderableType:
+    return overview(tithe.projects()) if project is None else in_full(tithe.project(project))
+
+
+def overview(handles: list[ProjectHandle]) -> RenderableType:
+    """A line a project."""
+    from rich.table import Table
+
+    if not handles:
+        return "no projects yet; `tithe project create` makes one"
+    table = Table("project", "items", "labels", "model", "score", "round", "state")
+    for one in handles:
+        now = one.status()
+        table.add_row(
+            one.name, f"{now.counts.items:,}", _labels(now), str(now.model.version) if now.model else "-", _score(now),
+            _round(now), _state(now),
+        )  # fmt: skip
+    return table
+
+
+def in_full(project: ProjectHandle) -> RenderableType:
+    """One project: counts, round, model, annotators."""
+    from rich.table import Table
+
+    now = project.status()
+    counts, embedding = now.counts, now.embedding
+    table = Table(show_header=False, box=None, padding=(0, 2), title=project.name, title_justify="left")
+    table.add_row(
+        "items",
+        f"{counts.items:,}: {counts.labeled:,} labeled, {counts.skipped:,} skipped, {counts.unlabeled:,} unlabeled, "
+        f"{counts.test:,} held out",
+    )
+    table.add_row("encoded", f"{embedding.rows_ready:,} of {embedding.rows:,}")
+    table.add_row("labels", _labels(now))
+    table.add_row("queue", f"{now.queue_depth:,} ranked, {counts.leased:,} in annotators' hands")
+    table.add_row("round", _round(now))
+    table.add_row(
+        "ranking",
+        f"round {now.ranking.round}, {now.ranking.labels_since} labels ago" if now.ranking.round is not None else "-",
+    )
+    table.add_row("model", f"version {now.model.version}, {now.model.label_count:,} labels" if now.model else "-")
+    table.add_row("score", _score(now))
+    table.add_row("state", _state(now))
+    if now.class_counts:
+        table.add_row("classes", ", ".join(f"{name} {count:,}" for name, count in now.class_counts.items()))
+    for one in now.annotators:
+        table.add_row(
+            one.annotator, f"{one.labels:,} labels, {one.skips:,} skips, last seen {one.last_seen:%Y-%m-%d %H:%M:%S}"
+        )
+    if now.last_failure is not None:
+        table.add_row("last failure", f"{now.last_failure.what}: {now.last_failure.reason}", style="red")
+    return table
+
+
+def _labels(now: Status) -> str:
+    return f"{now.budget.received:,}" + (f" of {now.budget.total:,}" if now.budget.total is not None else "")
+
+
+def _score(now: Status) -> str:
+    if now.model is None or now.model.score is None:
+        return "-"
+    return f"{now.model.metric} {now.model.score:.3f} ({(now.model.score_from or '').replace('_', ' ')})"
+
+
+def _round(now: Status) -> str:
+    if now.round is None:
+        return "none running"
+    done = f", {now.round.shards_done} of {now.round.shards} shards" if now.round.shards else ""
+    return f"{now.round.number}: {now.round.state}{done}"
+
+
+def _state(now: Status) -> str:
+    return f"finished: {(now.finished_because or '').replace('_', ' ')}" if now.finished else "labeling"

@@ -1,0 +1,230 @@
+"""One project: its items, its batches, its state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Literal
+from uuid import UUID
+
+from tithe.client import questions, uploads
+from tithe.client.batch import BatchHandle, Nothing
+from tithe.client.problem import TitheProblem
+from tithe.client.transport import Transport
+from tithe.contracts.api import HandOut, Imported, ImportProgress
+from tithe.contracts.insight import History, RoundPage, RoundState, Status
+from tithe.contracts.predictions import Prediction, Predictions
+from tithe.contracts.projects import Project
+
+ExportFormat = Literal["ndjson", "csv", "parquet"]
+
+
+class ProjectHandle:
+    """A project on a server. `settings` is what the server last said of it."""
+
+    def __init__(self, transport: Transport, settings: Project) -> None:
+        self.settings = settings
+        self._transport = transport
+        self._path = f"/v1/projects/{settings.id}"
+
+    @property
+    def id(self) -> UUID:
+        """Its id."""
+        return self.settings.id
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    def __repr__(self) -> str:
+        return f"ProjectHandle({self.name!r}, {self.id})"
+
+    # ---- the project itself ----
+
+    def patch(self, **changes: Any) -> Project:
+        """Change settings, named as in the HTTP interface. A budget of None lifts it."""
+        self.settings = Project.model_validate(self._transport.call("PATCH", self._path, body=changes))
+        return self.settings
+
+    def delete(self) -> None:
+        """Take the project away, with everything in it."""
+        self._transport.call("DELETE", self._path, repeatable=False)
+
+    # ---- items ----
+
+    def import_items(
+        self,
+        source: uploads.Source,
+        *,
+        format: uploads.Format | None = None,  # noqa: A002 -- as users say it
+        progress: uploads.Progress | None = None,
+        **fields: Any,
+    ) -> Imported:
+        """Stream items in: a file (NDJSON, CSV, Parquet) or an iterable of objects.
+
+        Bad lines are reported by number and lose nothing else. Content that is there already counts as duplicate, so
+        sending the same again is how a broken import resumes; for a file, this call does so by itself.
+
+        Parameters
+        ----------
+        source
+            A path, or objects such as ``{"id": "7", "text": "…", "label": "spam", "split": "test"}``.
+        format
+            Of a file; default: told from its name.
+        progress
+            Called with what was sent so far and the whole: bytes of a file, rows of objects.
+        fields
+            Which columns hold what, as the HTTP interface names these parameters.
+        """
+        upload = uploads.upload(source, format, progress)
+        answer = self._transport.upload(
+            f"{self._path}/items", upload.content, media=upload.media, params=fields, again=upload.again
+        )
+        return Imported.model_validate(answer)
+
+    def import_progress(self, import_id: UUID) -> ImportProgress:
+        """How far an import is, whoever sends it."""
+        return ImportProgress.model_validate(self._transport.call("GET", f"{self._path}/imports/{import_id}"))
+
+    # ---- labeling ----
+
+    def next_batch(self, annotator: str, size: int | None = None, *, wait: bool = False) -> BatchHandle | Nothing:
+        """Items for this annotator: their open batch again, or a new one. :class:`Nothing` says why there is none.
+
+        With `wait` it asks again whenever the server says that this makes sense, and returns Nothing only at the end.
+        """
+        body = {"annotator": annotator} | ({} if size is None else {"size": size})
+        while True:
+            given = HandOut.model_validate(self._transport.call("POST", f"{self._path}/batches", body=body))
+            if given.items:
+                return BatchHandle(
+                    self._transport, given, annotator=annotator, lease_seconds=self.settings.lease_seconds
+                )
+            nothing = Nothing(given.empty_because or "all_leased", given.retry_after_seconds)
+            if nothing.retry_after_seconds is None or not wait:
+                return nothing
+            time.sleep(nothing.retry_after_seconds)
+
+    def batch(self, annotator: str, size: int | None = None, *, wait: bool = True) -> BatchHandle:
+        """As :meth:`next_batch`, for ``with project.batch("ada") as batch``; TitheProblem where there is none."""
+        given = self.next_batch(annotator, size, wait=wait)
+        if isinstance(given, Nothing):
+            raise TitheProblem(
+                409, given.because, f"nothing to label: {given.because}", retry_after_seconds=given.retry_after_seconds
+            )
+        return given
+
+    def labels(self, annotator: str, size: int | None = None, *, wait: bool = True) -> Iterator[questions.Question]:
+        """Question after question until nothing is left, for ``for question in project.labels("ada")``."""
+        return questions.ask(lambda: self.next_batch(annotator, size, wait=wait))
+
+    # ---- state ----
+
+    def status(self) -> Status:
+        """How the project stands at this moment."""
+        return Status.model_validate(self._transport.call("GET", f"{self._path}/status"))
+
+    def rounds(self) -> list[RoundState]:
+        """Every round, in order."""
+        found: list[RoundState] = []
+        after: int | None = None
+        while True:
+            page = RoundPage.model_validate(
+                self._transport.call("GET", f"{self._path}/rounds", params={"after": after})
+            )
+            found += page.rounds
+            if page.next is None:
+                return found
+            after = page.next
+
+    def history(self) -> History:
+        """The learning curve: one point for each model trained."""
+        return History.model_validate(self._transport.call("GET", f"{self._path}/history"))
+
+    def ask_for_round(self) -> RoundState:
+        """Train and rank now. Raises TitheProblem ``round_already_open``."""
+        answer = self._transport.call("POST", f"{self._path}/rounds", repeatable=False)
+        return RoundState.model_validate(answer)
+
+    # ---- results ----
+
+    def predict(
+        self,
+        texts: Sequence[str] | None = None,
+        *,
+        vectors: Sequence[Sequence[float]] | None = None,
+        item_ids: Sequence[str] | None = None,
+        patience_seconds: float = 60.0,
+    ) -> list[Prediction | None]:
+        """What the current model thinks, in the order of what was sent; None where an item has no vector yet.
+
+        Raises TitheProblem ``no_model_yet``, ``prediction_failed``, or ``prediction_late`` after `patience_seconds`.
+        """
+        asked = {"texts": texts, "vectors": vectors, "item_ids": item_ids}
+        body: Mapping[str, Any] = {name: list(value) for name, value in asked.items() if value is not None}
+        answer = self._predictions("POST", f"{self._path}/predict", body)
+        until = time.monotonic() + patience_seconds
+        while answer.state == "waiting":
+            if time.monotonic() > until:
+                raise TitheProblem(
+                    504, "prediction_late", "no scorer has answered in time", remedy="are scorers running?"
+                )
+            time.sleep(0.1)
+            answer = self._predictions("GET", f"{self._path}/predictions/{answer.request_id}", None)
+        if answer.predictions is None:
+            raise TitheProblem(500, "prediction_failed", answer.failure or "the prediction failed")
+        return answer.predictions
+
+    def export(
+        self,
+        target: str | Path | IO[bytes],
+        format: ExportFormat | None = None,  # noqa: A002 -- as users say it
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> int:
+        """Write the labels to a path or a binary stream; how many bytes. A file appears whole or not at all.
+
+        Parameters
+        ----------
+        target
+            Where to write.
+        format
+            ndjson, csv or parquet; default: told from a path's name, else ndjson.
+        progress
+            Called with the bytes written so far.
+        options
+            What to include, as the HTTP interface names these parameters.
+        """
+        if not isinstance(target, (str, Path)):
+            return self._export(target, format or "ndjson", progress, options)
+        path = Path(target)
+        chosen = format or uploads.format_of(path) or "ndjson"
+        part = path.with_name(path.name + ".part")
+        try:
+            with part.open("wb") as file:
+                size = self._export(file, chosen, progress, options)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        return size
+
+    def _export(
+        self,
+        file: IO[bytes],
+        chosen: str,
+        progress: Callable[[int], None] | None,
+        options: Mapping[str, Any],
+    ) -> int:
+        size = 0
+        with self._transport.download(f"{self._path}/export", {"format": chosen, **options}) as chunks:
+            for chunk in chunks:
+                size += file.write(chunk)
+                if progress is not None:
+                    progress(size)
+        return size
+
+    def _predictions(self, method: str, path: str, body: Mapping[str, Any] | None) -> Predictions:
+        return Predictions.model_validate(self._transport.call(method, path, body=body))

@@ -1,0 +1,35 @@
+"""What a project may choose, beyond the shape of its fields: a strategy that serves its task, an encoder that exists."""
+
+from __future__ import annotations
+
+from tithe.contracts.projects import ProjectSpec, Task
+from tithe.errors import BadInput, UnknownStrategy
+
+DEFAULT_ENCODER = "minilm"
+
+
+def checked_strategy(name: str, task: Task) -> str:
+    """The name, if the catalog says that it serves the task. Raises UnknownStrategy."""
+    from tithe.strategies.catalog import CATALOG, lookup
+
+    serving = ", ".join(sorted(known.name for known in CATALOG.values() if task in known.tasks))
+    try:
+        lookup(name).function_for(task)
+    except ValueError as error:
+        raise UnknownStrategy(str(error), place="body.strategy", remedy=f"for {task} choose one of: {serving}") from error
+    return name
+
+
+def resolved(spec: ProjectSpec) -> ProjectSpec:
+    """The specification with every default filled in. Raises UnknownStrategy, BadInput."""
+    checked_strategy(spec.strategy, spec.task)
+    if spec.task is Task.VECTORS:
+        return spec
+    from tithe.learners.registry import encoder_names
+
+    encoder = spec.encoder or DEFAULT_ENCODER
+    if encoder not in encoder_names():
+        raise BadInput(
+            f"no encoder is called {encoder!r}", place="body.encoder", remedy=f"one of: {', '.join(encoder_names())}"
+        )
+    return spec.model_copy(update={"encoder": encoder})

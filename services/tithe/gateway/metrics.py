@@ -1,0 +1,103 @@
+"""What Prometheus reads. Counters live in this process; gauges of projects are read from the database at each scrape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tithe.errors import TitheError
+from tithe.storage import status
+from tithe.storage.database import Database
+
+#: Projects told at a scrape, the newest first: the cost of a scrape must not grow for ever.
+_PROJECTS = 200
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+router = APIRouter(tags=["operation"])
+
+
+class Meters:
+    """The registry of one application."""
+
+    def __init__(self, database: Database) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "tithe_http_request_seconds", "From the first byte of a request to the last of its response.",
+            ["route", "method", "status"], registry=self.registry, buckets=_BUCKETS,
+        )  # fmt: skip
+        self.labels = Counter("tithe_labels_recorded", "Labels counted.", registry=self.registry)
+        self.batches = Counter("tithe_batches_handed_out", "Batches given, again or for the first time.",
+                               registry=self.registry)  # fmt: skip
+        self.registry.register(_Projects(database))
+
+
+class _Projects:
+    """Gauges per project. Without a database there are none, and the rest is still told."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the gauges, in one query."""
+        depth = GaugeMetricFamily("tithe_ready_items", "Ranked hand-outs that are left.", labels=["project"])
+        rounds = GaugeMetricFamily("tithe_open_rounds", "Rounds that are not at their end.", labels=["project"])
+        unsent = GaugeMetricFamily(
+            "tithe_unsent_job_seconds", "Age of the oldest job whose message is unsent.", labels=["project"]
+        )
+        up = GaugeMetricFamily("tithe_database_up", "Whether the database answered this scrape.", value=None)
+        try:
+            found = self._database.run(lambda unit: status.gauges(unit, _PROJECTS), attempts=1)
+            up.add_metric([], 1)
+        except TitheError:
+            found = []
+            up.add_metric([], 0)
+        for one in found:
+            project = [str(one.project_id)]
+            depth.add_metric(project, float(one.queue_depth))
+            rounds.add_metric(project, float(one.open_rounds))
+            unsent.add_metric(project, one.unsent_seconds)
+        yield from (up, depth, rounds, unsent)
+
+
+class Timed:
+    """Measures every request by the template of its route. Pure ASGI, so that bodies stream through."""
+
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        self.app = app
+        self.meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status_code = "cut"
+
+        async def watched(message: Message) -> None:
+            nonlocal status_code
+            if message["type"] == "http.response.start":
+                status_code = str(message["status"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.meters.requests.labels(route, method, status_code).observe(time.perf_counter() - began)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response, include_in_schema=True)
+def metrics(request: Request) -> Response:
+    """Latency of requests by route, labels counted, batches handed out; queue depth, open rounds and unsent work of the
+    newest two hundred projects."""
+    meters: Meters = request.app.state.meters
+    return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)

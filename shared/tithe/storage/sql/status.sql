@@ -1,0 +1,72 @@
+-- name: overview
+-- Everything a look at a project needs that is one row, in one round trip.
+SELECT p.item_count, p.test_count, g.label_count, g.paid_count, g.skip_count, g.settled_slots,
+       (SELECT coalesce(sum(r.open_slots), 0) FROM ready r
+        WHERE r.project_id = p.project_id AND r.round_id = g.current_round) AS queue_depth,
+       (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
+        WHERE b.project_id = p.project_id AND b.state = 'open' AND b.expires_at > clock_timestamp()
+          AND l.state = 'active') AS leased,
+       blocks.ready AS blocks_ready, blocks.planned AS blocks_planned, blocks.rows_ready,
+       (SELECT count(*) FROM imports i WHERE i.project_id = p.project_id AND i.state = 'running'
+          AND i.touched_at > clock_timestamp() - interval '30 seconds') AS imports_running,
+       m.version AS model_version, m.score AS model_score, m.score_from AS model_score_from,
+       m.label_count AS model_labels, m.created_at AS model_at,
+       s.number AS served_round, s.label_count AS served_labels, s.ended_at AS served_at, sm.version AS served_model,
+       EXTRACT(EPOCH FROM clock_timestamp() - s.ended_at)::double precision AS served_age
+FROM pools p JOIN progress g ON g.project_id = p.project_id
+LEFT JOIN models m ON m.id = g.current_model
+LEFT JOIN rounds s ON s.id = g.current_round
+LEFT JOIN models sm ON sm.id = s.model_id
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE b.state = 'ready') AS ready, count(*) AS planned,
+           coalesce(sum(b.rows) FILTER (WHERE b.state = 'ready'), 0) AS rows_ready
+    FROM blocks b WHERE b.project_id = p.project_id
+) blocks
+WHERE p.project_id = %(project_id)s
+
+-- name: answered_items
+-- Items with a label, and items that were only skipped; of the pool alone. Needed where items take several answers.
+SELECT count(*) FILTER (WHERE labeled), count(*) FILTER (WHERE NOT labeled) FROM (
+    SELECT bool_or(a.kind = 'label') AS labeled FROM answers a
+    JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal AND i.split = 'pool'
+    WHERE a.project_id = %(project_id)s AND a.state = 'counted' GROUP BY a.ordinal
+) items
+
+-- name: last_failure
+SELECT what, reason, at FROM (
+    (SELECT 'round ' || number AS what, failure AS reason, ended_at AS at FROM rounds
+     WHERE project_id = %(project_id)s AND state = 'failed' ORDER BY number DESC LIMIT 1)
+    UNION ALL
+    (SELECT topic, last_error, ended_at FROM jobs
+     WHERE project_id = %(project_id)s AND state = 'failed' AND topic = 'block.embed' ORDER BY ended_at DESC LIMIT 1)
+) failures WHERE at IS NOT NULL ORDER BY at DESC LIMIT 1
+
+-- name: import_progress
+-- An import whose gateway died says nothing any more: it broke.
+SELECT id, CASE WHEN state = 'running' AND touched_at < clock_timestamp() - interval '5 minutes' THEN 'broken' ELSE state END
+       AS state, accepted, duplicates, rejected, started_at, touched_at
+FROM imports WHERE id = %(id)s AND project_id = %(project_id)s
+
+-- name: batch
+-- By its id alone: the id says which project it is of.
+SELECT b.id, b.project_id, b.annotator, b.round_id, b.state, b.created_at, b.expires_at,
+       b.expires_at <= clock_timestamp() AS lapsed
+FROM batches b JOIN projects q ON q.id = b.project_id AND q.deleted_at IS NULL WHERE b.id = %(id)s
+
+-- name: gauges
+-- For the monitoring: the newest projects, so that a scrape stays cheap however many there are.
+WITH unsent AS (
+    SELECT project_id, min(not_before) AS since FROM jobs
+    WHERE state = 'ready' AND rung_at IS NULL AND not_before <= clock_timestamp() GROUP BY project_id
+)
+SELECT q.id AS project_id,
+       (SELECT coalesce(sum(r.open_slots), 0) FROM ready r JOIN progress g ON g.current_round = r.round_id
+        WHERE r.project_id = q.id AND g.project_id = q.id) AS queue_depth,
+       (SELECT count(*) FROM rounds o WHERE o.project_id = q.id
+          AND o.state IN ('requested', 'training', 'scoring', 'selecting')) AS open_rounds,
+       coalesce(EXTRACT(EPOCH FROM clock_timestamp() - u.since), 0)::double precision AS unsent_seconds
+FROM (SELECT id FROM projects WHERE deleted_at IS NULL ORDER BY created_at DESC LIMIT %(limit)s) q
+LEFT JOIN unsent u ON u.project_id = q.id
+
+-- name: revision
+SELECT version_num FROM alembic_version

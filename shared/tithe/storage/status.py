@@ -1,0 +1,115 @@
+"""Looking at a project without touching it: counts, progress, gauges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.errors import UndefinedTable
+
+from tithe.storage.database import Database, Unit
+from tithe.storage.queue import Batch
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A project's counters, and what it serves."""
+
+    item_count: int
+    test_count: int
+    label_count: int
+    paid_count: int
+    skip_count: int
+    settled_slots: int
+    queue_depth: int
+    leased: int
+    blocks_ready: int
+    blocks_planned: int
+    rows_ready: int
+    imports_running: int
+    model_version: int | None
+    model_score: float | None
+    model_score_from: str | None
+    model_labels: int | None
+    model_at: datetime | None
+    served_round: int | None
+    served_labels: int | None
+    served_at: datetime | None
+    served_model: int | None
+    served_age: float | None
+
+
+@dataclass(frozen=True)
+class FailedWork:
+    """Work that failed for good, or until it is tried again."""
+
+    what: str
+    reason: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Import:
+    """How far an upload is."""
+
+    id: UUID
+    state: str
+    accepted: int
+    duplicates: int
+    rejected: int
+    started_at: datetime
+    touched_at: datetime
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """What the monitoring watches of one project."""
+
+    project_id: UUID
+    queue_depth: int
+    open_rounds: int
+    unsent_seconds: float
+
+
+def overview(unit: Unit, project_id: UUID) -> Overview:
+    """The counters of a project that exists."""
+    found = unit.one("status.overview", Overview, project_id=project_id)
+    if found is None:
+        raise LookupError(project_id)
+    return found
+
+
+def answered_items(unit: Unit, project_id: UUID) -> tuple[int, int]:
+    """Items of the pool with a label, and items that were only skipped; reads every answer."""
+    labeled, skipped = unit.rows("status.answered_items", project_id=project_id)[0]
+    return int(labeled), int(skipped)
+
+
+def last_failure(unit: Unit, project_id: UUID) -> FailedWork | None:
+    """The newest failure of a round or of encoding."""
+    return unit.one("status.last_failure", FailedWork, project_id=project_id)
+
+
+def import_progress(unit: Unit, project_id: UUID, import_id: UUID) -> Import | None:
+    """How far the import is; running ones that were silent for long count as broken."""
+    return unit.one("status.import_progress", Import, id=import_id, project_id=project_id)
+
+
+def batch(unit: Unit, batch_id: UUID) -> Batch | None:
+    """A batch of any project that is not deleted, not held."""
+    return unit.one("status.batch", Batch, id=batch_id)
+
+
+def gauges(unit: Unit, limit: int) -> list[Gauges]:
+    """Of the newest `limit` projects."""
+    return unit.all("status.gauges", Gauges, limit=limit)
+
+
+def revision(database: Database) -> str | None:
+    """The schema's revision, asked once and without patience; None: never migrated. Raises Unavailable."""
+    try:
+        found: str | None = database.run(lambda unit: unit.value("status.revision"), attempts=1)
+    except UndefinedTable:
+        return None
+    return found

@@ -1,0 +1,246 @@
+"""A whole round by the real handlers: blocks on disk, a model on disk, and exactly the items the definition names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tithe.contracts.projects import Project, ProjectSpec, Task
+from tithe.contracts.tasks import MESSAGES
+from tithe.loop import ingest
+from tithe.loop.features import PoolVectors
+from tithe.loop.hand_out import hand_out
+from tithe.loop.ingest import BlockSizes
+from tithe.loop.record import Sent, record
+from tithe.loop.work import Delivery, deliver
+from tithe.runtime import Runtime
+from tithe.scorer.models import load
+from tithe.scorer.handlers import HANDLERS as SCORER
+from tithe.storage import checks, jobs, pool, projects, queue, rounds
+from tithe.storage.pool import NewItem
+from tithe.strategies import ranking
+from tithe.strategies.catalog import CATALOG, Needs
+from tithe.sync.handlers import HANDLERS as SYNC
+from tithe.trainer.handlers import HANDLERS as TRAINER
+from tithe.worker import _resolve
+
+TOPICS = {
+    "sport": ["the team won the match", "a late goal decided the game", "the coach praised the players"],
+    "money": ["the bank raised its rate", "shares fell on the market", "profit and loss of the firm"],
+    "health": ["the doctor saw a patient", "a new vaccine was tested", "the hospital needs nurses"],
+}
+
+
+def work_off(runtime: Runtime, limit: int = 200) -> list[str]:
+    """Do every job that waits, as the workers would, until none is left."""
+    delivery = Delivery(runtime.database, "test", 1.0, 3)
+    handlers = {**TRAINER, **SCORER, **SYNC}
+    done: list[str] = []
+    while len(done) < limit:
+        with runtime.database.unit() as unit:
+            bells = jobs.to_ring(unit, 0.0, 100)
+        if not bells:
+            return done
+        for bell in bells:
+            message = MESSAGES[bell.topic].model_validate(bell.body)
+            handle = _resolve(handlers[type(message)])
+            assert deliver(delivery, message, lambda claim, m=message, h=handle: h(runtime, m, claim))
+            done.append(bell.topic)
+    raise AssertionError(f"no end: {done[-10:]}")
+
+
+def texts(n: int, seed: int = 0) -> list[tuple[str, str]]:
+    chance = np.random.default_rng(seed)
+    names = list(TOPICS)
+    found = []
+    for number in range(n):
+        topic = names[int(chance.integers(3))]
+        words = " ".join(chance.choice(TOPICS[topic], 2)) + f" number {number}"
+        found.append((words, topic))
+    return found
+
+
+def bring_in(runtime: Runtime, project: Project, items: list[NewItem], block_rows: int) -> None:
+    sizes = BlockSizes(block_rows, block_rows)
+    import_id = ingest.start(runtime.database, project.id)
+    ingest.admit(runtime.database, project.id, import_id, items, 0, sizes)
+    ingest.finish(runtime.database, project.id, import_id, sizes, whole=True)
+
+
+def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
+    spec = ProjectSpec(
+        name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", batch_size=10, retrain_every=20, seed=3,
+        **{"strategy": "margin", **changes},
+    )  # fmt: skip
+    project = runtime.database.run(lambda unit: projects.create(unit, spec))
+    pairs = texts(300)
+    truth = {f"i{n}": topic for n, (_, topic) in enumerate(pairs)}
+    items = [NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", text) for n, (text, _) in enumerate(pairs[:240])]
+    items += [
+        NewItem(n, f"i{n}", f"{n:016d}".encode(), "test", text, value=topic)
+        for n, (text, topic) in enumerate(pairs) if n >= 240
+    ]  # fmt: skip
+    bring_in(runtime, project, items, block_rows=64)
+    return project, truth
+
+
+def label(runtime: Runtime, project: Project, truth: dict[str, str], count: int) -> None:
+    for _ in range(count // 10):
+        handed = hand_out(runtime.database, project.id, "ada", 10)
+        assert handed.batch is not None
+        sent = [Sent(item.external_id, truth[item.external_id]) for item in handed.items]
+        record(runtime.database, project.id, handed.batch.id, sent)
+
+
+@pytest.mark.parametrize("strategy", [name for name, s in CATALOG.items() if "text_classification" in s.tasks])
+def test_a_round_by_any_strategy_turns_from_items_to_a_ranked_queue(runtime: Runtime, strategy: str):
+    project, truth = text_project(runtime, strategy=strategy)
+    assert "round.select" in work_off(runtime)
+    first = hand_out(runtime.database, project.id, "ada", 10)
+    expected = strategy if CATALOG[strategy].needs in (Needs.NOTHING, Needs.VECTORS) else "coverage"
+    assert {item.chosen_by for item in first.items} == {expected}
+    label(runtime, project, truth, 20)
+    assert "round.train" in work_off(runtime)
+    with runtime.database.unit() as unit:
+        (point,) = rounds.history(unit, project.id)
+        assert rounds.last(unit, project.id).state == "ready"
+    assert point.score_from == "test_set"
+    assert point.score > 0.8
+    second = hand_out(runtime.database, project.id, "bob", 10)
+    assert {item.chosen_by for item in second.items} == {strategy}
+    assert all(item.why["prediction"]["label"] in TOPICS for item in second.items)
+    assert runtime.database.run(checks.check) == []
+
+
+@pytest.mark.parametrize("strategy", ["entropy", "margin", "least_confident", "vote_entropy", "random"])
+def test_the_choice_of_many_shards_is_the_single_process_answer(
+    runtime: Runtime, strategy: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tithe.policy.shard_rows", lambda _: 64)  # one shard per block
+    project, truth = text_project(runtime, strategy=strategy)
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    with runtime.database.unit() as unit:
+        closed = pool.closed_ordinals(unit, project.id, 0, 1000)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        current = rounds.last(unit, project.id)
+        assert len(rounds.shards(unit, current.id)) == 5
+        chosen = unit.connection.execute("SELECT ordinal, score FROM ready ORDER BY rank").fetchall()
+        blocks = pool.ready_blocks(unit, project.id)
+    model = load(runtime, current.model_id)
+    everything = np.setdiff1d(np.arange(300), closed)
+    rows = PoolVectors(runtime.artifacts, blocks).gather(everything)[1]
+    if strategy == "random":
+        scores = ranking.random_scores(everything, current.seed)
+    elif CATALOG[strategy].needs is Needs.COMMITTEE:
+        scores = CATALOG[strategy].function(model.committee_proba(rows))
+    else:
+        scores = CATALOG[strategy].function(model.predict_proba(rows))
+    order = np.lexsort((ranking.tie_hash(everything, current.seed), -scores))[: len(chosen)]
+    assert [ordinal for ordinal, _ in chosen] == everything[order].tolist()
+    np.testing.assert_allclose([score for _, score in chosen], scores[order], rtol=1e-6)
+
+
+def test_vectors_as_they_come_and_several_labels_each(runtime: Runtime):
+    spec = ProjectSpec(
+        name="vectors", task=Task.VECTORS, labels=["a", "b"], strategy="entropy", batch_size=10, retrain_every=20
+    )
+    project = runtime.database.run(lambda unit: projects.create(unit, spec))
+    chance = np.random.default_rng(0)
+    rows = chance.standard_normal((200, 8), dtype=np.float32)
+    rows[:, 0] += np.where(np.arange(200) % 2, 3, -3)
+    items = [NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", vector=row) for n, row in enumerate(rows)]
+    bring_in(runtime, project, items, block_rows=64)
+    work_off(runtime)
+    label(runtime, project, {f"i{n}": "ab"[n % 2] for n in range(200)}, 20)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        stored = PoolVectors(runtime.artifacts, pool.ready_blocks(unit, project.id)).gather(np.array([199, 0, 77]))[1]
+        assert rounds.history(unit, project.id)[0].score > 0.8
+    np.testing.assert_array_equal(stored, rows[[199, 0, 77]])
+
+
+def test_several_labels_an_item(runtime: Runtime):
+    spec = ProjectSpec(
+        name="multi", task=Task.MULTILABEL, labels=["sport", "money", "health"], strategy="entropy", encoder="hashing",
+        batch_size=10, retrain_every=30,
+    )  # fmt: skip
+    project = runtime.database.run(lambda unit: projects.create(unit, spec))
+    pairs = texts(200, seed=1)
+    other = texts(200, seed=2)
+    items = [
+        NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", f"{pairs[n][0]} and {other[n][0]}") for n in range(200)
+    ]
+    bring_in(runtime, project, items, block_rows=100)
+    work_off(runtime)
+    label(runtime, project, {f"i{n}": sorted({pairs[n][1], other[n][1]}) for n in range(200)}, 30)
+    work_off(runtime)
+    handed = hand_out(runtime.database, project.id, "bob", 10)
+    assert {item.chosen_by for item in handed.items} == {"entropy"}
+    assert set(handed.items[0].why["prediction"]["labels"]) <= set(TOPICS)
+
+
+def test_labels_of_one_class_only_are_not_trained_on_and_the_round_goes_on_by_coverage(runtime: Runtime):
+    project, truth = text_project(runtime)
+    work_off(runtime)
+    label(runtime, project, dict.fromkeys(truth, "sport"), 20)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+    assert (last.state, last.model_id) == ("ready", None)
+    assert "not_trained" in last.facts
+
+
+def test_a_damaged_block_fails_the_round_with_its_reason_and_labels_are_still_taken(runtime: Runtime):
+    project, truth = text_project(runtime)
+    work_off(runtime)
+    for file in Path(runtime.settings.artifact_root()).rglob("*.npy"):
+        file.write_bytes(file.read_bytes()[:-8] + b"damaged!")
+    label(runtime, project, truth, 20)
+    with runtime.database.unit() as unit:
+        unit.connection.execute("UPDATE jobs SET attempt = 2 WHERE topic = 'round.train'")  # the third is the last
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+    assert last.state == "failed"
+    assert ".npy" in last.failure
+    assert len(hand_out(runtime.database, project.id, "ada", 10).items) == 10
+    assert runtime.database.run(checks.check) == []
+
+
+def test_labels_are_in_a_second_place_after_every_round(runtime: Runtime):
+    import json
+
+    project, truth = text_project(runtime)
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    file = runtime.settings.data / "labels" / f"{project.id}.jsonl"
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) == 60 + 20
+    assert all(truth[one["id"]] == one["label"] for one in lines)
+
+
+def test_a_query_committee_ties_and_all_is_deterministic(runtime: Runtime):
+    chosen = []
+    for name in ("one", "two"):
+        spec_changes = {"strategy": "vote_entropy"}
+        project, truth = text_project(runtime, **spec_changes) if name == "one" else (None, None)
+        if project is None:
+            with runtime.database.unit() as unit:
+                unit.connection.execute("UPDATE projects SET name = 'old'")
+            project, truth = text_project(runtime, **spec_changes)
+        work_off(runtime)
+        label(runtime, project, truth, 20)
+        work_off(runtime)
+        with runtime.database.unit() as unit:
+            chosen.append(
+                unit.connection.execute(
+                    "SELECT ordinal, score FROM ready WHERE project_id = %s ORDER BY rank", (project.id,)
+                ).fetchall()
+            )
+            assert queue.depth(unit, project.id) > 0
+    assert chosen[0] == chosen[1]
