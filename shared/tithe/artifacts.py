@@ -1,8 +1,8 @@
 """Feature blocks and models as files: written once, whole or not at all, and never believed without their checksum.
 
-A block is one float32 array in NumPy's ``.npy`` format, opened as a read-only memory map. A model is a safetensors file.
-Neither can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to (a row in the
-database); whoever reads it names that checksum.
+A block is one float32 array in NumPy's ``.npy`` format, opened as a read-only memory map. A model is a safetensors
+file. Neither can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to (a row in
+the database); whoever reads it names that checksum.
 """
 
 from __future__ import annotations
@@ -103,9 +103,10 @@ class BlockWriter:
 class ArtifactStore:
     """Files under one folder, by key. Several processes, on several machines, may share the folder.
 
-    A file appears under its key complete or not at all: it is written beside its place under a temporary name, flushed to the
-    disk, and renamed; then the folder is flushed. Writing a key again replaces the file; a reader that has the old one open
-    keeps it. A checksum is verified when this process first opens the file, and again when its size or time of change differ.
+    A file appears under its key complete or not at all: it is written beside its place under a temporary name,
+    flushed to the disk, and renamed; then the folder is flushed. Writing a key again replaces the file; a reader that
+    has the old one open keeps it. A checksum is verified when this process first opens the file, and again when its
+    size or time of change differ.
 
     Parameters
     ----------
@@ -130,8 +131,8 @@ class ArtifactStore:
     def block_writer(self, key: str, rows: int, dimension: int) -> Iterator[BlockWriter]:
         """Store a block chunk by chunk, so that no more than a chunk is ever held.
 
-        Leaving the with statement with all rows in gives the file its key; ``writer.stored`` then says what was written.
-        Leaving it by an exception, or with rows missing, leaves nothing behind.
+        Leaving the with statement with all rows in gives the file its key; ``writer.stored`` then says what was
+        written. Leaving it by an exception, or with rows missing, leaves nothing behind.
 
         Parameters
         ----------
@@ -227,7 +228,9 @@ class ArtifactStore:
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
-            raise InvalidKey(f"{key!r} is not a key: names of letters, digits, '.', '_' and '-', joined by '/'", key=key)
+            raise InvalidKey(
+                f"{key!r} is not a key: names of letters, digits, '.', '_' and '-', joined by '/'", key=key
+            )
         return self.root.joinpath(*key.split("/"))
 
     def _verify(self, key: str, sha256: str) -> Path:

@@ -1,4 +1,4 @@
-"""The client when the server is away, busy, or answers nonsense. The server here is scripted; the real one is in test_client."""
+"""The client when the server is away, busy, or answers nonsense: a scripted server; test_client has the real one."""
 
 from __future__ import annotations
 
@@ -47,14 +47,15 @@ def serve() -> Iterator[Callable[..., tuple[str, Script]]]:
                 answer = script.answers.pop(0)
                 if answer is None:
                     self.close_connection = True
-                    self.connection.close()
                     return
                 status, headers, content = answer
                 raw = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(raw)), **headers}.items():
                     self.send_header(name, value)
+                self.send_header("Connection", "close")
                 self.end_headers()
+                self.close_connection = True
                 self.wfile.write(raw)
 
             do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
@@ -73,7 +74,7 @@ def serve() -> Iterator[Callable[..., tuple[str, Script]]]:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}", script
 
@@ -91,7 +92,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def batch(url: str, retries: int = 3) -> BatchHandle:
+@pytest.fixture
+def batch() -> Iterator[Callable[..., BatchHandle]]:
+    opened: list[Transport] = []
+
+    def given(url: str, retries: int = 3) -> BatchHandle:
+        opened.append(Transport(url, timeout=5, retries=retries))
+        return handed_out(opened[-1])
+
+    yield given
+    for transport in opened:
+        transport.close()
+
+
+def handed_out(transport: Transport) -> BatchHandle:
     given = HandOut.model_validate(
         {
             "batch_id": str(BATCH), "expires_at": "2030-01-01T00:00:00Z", "round": 1,
@@ -100,10 +114,10 @@ def batch(url: str, retries: int = 3) -> BatchHandle:
                        "prediction": None, "why": {}}],
         }
     )  # fmt: skip
-    return BatchHandle(Transport(url, timeout=5, retries=retries), given, annotator="ada", lease_seconds=600)
+    return BatchHandle(transport, given, annotator="ada", lease_seconds=600)
 
 
-def test_one_submit_carries_one_idempotency_key_through_all_its_retries(serve, quick):
+def test_one_submit_carries_one_idempotency_key_through_all_its_retries(serve, batch, quick):
     url, script = serve((503, {"Retry-After": "2"}, {"code": "unavailable"}), None, (201, {}, STORED))
     batch(url).submit({"a": "spam"})
     keys = {headers["Idempotency-Key"] for _, _, headers, _ in script.seen}
@@ -112,7 +126,7 @@ def test_one_submit_carries_one_idempotency_key_through_all_its_retries(serve, q
     assert {body for *_, body in script.seen} == {b'{"labels":[{"item_id":"a","label":"spam"}]}'}
 
 
-def test_the_same_answers_submitted_again_have_the_same_key_and_others_another(serve):
+def test_the_same_answers_submitted_again_have_the_same_key_and_others_another(serve, batch):
     url, script = serve(*[(201, {}, STORED)] * 3)
     held = batch(url)
     for answers in ({"a": "spam"}, {"a": "spam"}, {"a": "ham"}):
@@ -121,7 +135,7 @@ def test_the_same_answers_submitted_again_have_the_same_key_and_others_another(s
     assert first == again != other
 
 
-def test_skips_and_notes_are_sent_as_the_interface_takes_them(serve):
+def test_skips_and_notes_are_sent_as_the_interface_takes_them(serve, batch):
     url, script = serve((201, {}, STORED))
     batch(url).submit({"a": SKIP, "b": Skip("two languages"), "c": ["x", "y"]})
     assert json.loads(script.seen[0][3]) == {
@@ -141,7 +155,7 @@ def test_a_server_that_says_when_is_not_asked_sooner(serve, quick):
 
 
 @pytest.mark.parametrize(("status", "headers", "calls"), [(409, {"Retry-After": "1"}, 2), (409, {}, 1), (422, {}, 1)])
-def test_only_a_conflict_that_will_pass_is_tried_again(serve, quick, status, headers, calls):
+def test_only_a_conflict_that_will_pass_is_tried_again(serve, batch, quick, status, headers, calls):
     refusal = (status, headers, {"code": "conflict", "detail": "not now"})
     url, script = serve(refusal, refusal)
     with pytest.raises(TitheProblem, match="not now"):
@@ -166,7 +180,7 @@ def test_nobody_there_is_said_with_the_address_and_the_remedy(quick):
     assert len(quick) == 2
 
 
-def test_a_problem_carries_everything_the_server_said(serve):
+def test_a_problem_carries_everything_the_server_said(serve, batch):
     fault = {"place": "body.labels[0].label", "code": "invalid_label", "detail": "no class", "remedy": "one of 'ham'"}
     url, _ = serve((422, {}, {**fault, "errors": [fault]}))
     with pytest.raises(TitheProblem) as caught:
@@ -192,10 +206,12 @@ def test_a_file_whose_upload_breaks_is_sent_again_from_its_beginning(serve, quic
     told: list[tuple[int, int | None]] = []
     with Tithe(url) as tithe:
         handle = tithe.project(UUID(int=3))
-        assert handle.import_items(path, progress=lambda *sent: told.append(sent), text="review").accepted == 1
+        assert handle.import_items(path, progress=lambda *sent: told.append(sent), text_column="review").accepted == 1
     uploads = script.seen[1:]
     assert [body for *_, body in uploads] == [path.read_bytes()] * 2
-    assert all(headers["Content-Type"] == "text/csv" and "text=review" in where for _, where, headers, _ in uploads)
+    assert all(
+        headers["Content-Type"] == "text/csv" and "text_column=review" in where for _, where, headers, _ in uploads
+    )
     assert told[-1] == (12, 12)
 
 
@@ -213,7 +229,7 @@ def test_half_an_export_leaves_no_file(serve, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_lease_is_kept_in_the_background_until_the_server_says_it_is_over(serve):
+def test_the_lease_is_kept_in_the_background_until_the_server_says_it_is_over(serve, batch):
     beat = {"batch_id": str(BATCH), "expires_at": "2030-01-01T00:10:00Z"}
     url, script = serve((200, {}, beat), (409, {}, {"code": "batch_closed", "detail": "the batch is expired"}))
     held = batch(url)
@@ -226,7 +242,7 @@ def test_the_lease_is_kept_in_the_background_until_the_server_says_it_is_over(se
     assert [where for _, where, *_ in script.seen] == [f"/v1/batches/{BATCH}/heartbeat"] * 2
 
 
-def test_what_is_not_answered_is_given_back_at_the_end(serve):
+def test_what_is_not_answered_is_given_back_at_the_end(serve, batch):
     url, script = serve((204, {}, b""))
     with batch(url):
         pass
@@ -235,7 +251,7 @@ def test_what_is_not_answered_is_given_back_at_the_end(serve):
 
 def project() -> dict[str, Any]:
     return {
-        "id": str(UUID(int=3)), "name": "mail", "task": "text_classification", "labels": ["a", "b"], "strategy": "margin",
-        "metric": "macro_f1", "encoder": "hashing", "batch_size": 5, "retrain_every": 10, "lease_seconds": 60, "overlap": 1,
-        "budget": None, "seed": 0, "created_at": "2026-01-01T00:00:00Z",
+        "id": str(UUID(int=3)), "name": "mail", "task": "text_classification", "labels": ["a", "b"],
+        "strategy": "margin", "metric": "macro_f1", "encoder": "hashing", "batch_size": 5, "retrain_every": 10,
+        "lease_seconds": 60, "overlap": 1, "budget": None, "seed": 0, "created_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip

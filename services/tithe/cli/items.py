@@ -3,14 +3,93 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect
+from tithe.errors import BadInput
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tithe.contracts.api import Imported
 
-Project = Annotated[str, typer.Option("--project", "-p", help="The project's name or id.")]
 _SHOWN_LINES = 20
+FileFormat = Annotated[
+    Literal["jsonl", "csv", "parquet"] | None, typer.Option("--format", help="Default: told from the file's name.")
+]
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="JSON lines, CSV or Parquet.", exists=True, dir_okay=False)],
+    project: Annotated[str, typer.Option("--project", "-p", help="The project's name or id.")],
+    file_format: FileFormat = None,
+    text_column: Annotated[str | None, typer.Option(help="The column that holds the text.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="The column that holds labels known already.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="The column that holds your ids.")] = None,
+    vector_column: Annotated[str | None, typer.Option(help="The column that holds ready-made vectors.")] = None,
+    extra: Annotated[
+        Literal["meta", "reject"] | None, typer.Option(help="What becomes of other columns: kept as meta, or refused.")
+    ] = None,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Send items to a project. Sending a file again adds only what is not there yet; bad lines are told by number."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console()
+    with connect(url, data) as tithe:
+        target = tithe.project(project)
+        with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+            bar = progress.add_task(file.name, total=file.stat().st_size)
+            try:
+                done = target.import_items(
+                    file, format=file_format, text_column=text_column, label_column=label_column, id_column=id_column,
+                    vector_column=vector_column, extra=extra,
+                    progress=lambda sent, whole: progress.update(bar, completed=sent, total=whole),
+                )  # fmt: skip
+            except ValueError as error:
+                raise BadInput(str(error), remedy="--format jsonl, csv or parquet") from error
+    _tell(done, console)
+    if done.rejected and not done.accepted and not done.duplicates:
+        raise BadInput("nothing was imported", remedy="mend the lines above and send the file again")
+
+
+def export(
+    project: Annotated[str, typer.Argument(help="The project's name or id.")],
+    file: Annotated[Path, typer.Argument(help="Where to write; - for standard output.")],
+    file_format: FileFormat = None,
+    everything: Annotated[bool, typer.Option("--all", help="Items without a label, too.")] = False,
+    predictions: Annotated[bool, typer.Option("--predictions", help="Add what the model says.")] = False,
+    skips: Annotated[bool, typer.Option("--skips", help="Tell what was skipped, and why.")] = False,
+    url: Url = None,
+    data: Data = HERE,
+) -> None:
+    """Write a project's labels to a file; it appears whole or not at all."""
+    with connect(url, data) as tithe:
+        target = file if str(file) != "-" else typer.get_binary_stream("stdout")
+        size = tithe.project(project).export(
+            target, file_format, everything=everything, predictions=predictions, skips=skips
+        )
+    if target is file:
+        typer.echo(f"wrote {size:,} bytes to {file}")
+
+
+def _tell(done: Imported, console: Console) -> None:
+    said = f"{done.lines:,} lines: {done.accepted:,} new items, {done.duplicates:,} there already"
+    if done.labeled:
+        said += f", {done.labeled:,} labels"
+    console.print(said, highlight=False)
+    if not done.rejected:
+        return
+    from rich.table import Table
+
+    table = Table("line", "why not", "remedy", title=f"{done.rejected:,} lines were not taken", title_justify="left")
+    for one in done.rejected_lines[:_SHOWN_LINES]:
+        table.add_row(f"{one.line:,}", one.reason, one.remedy or "")
+    if done.rejected > _SHOWN_LINES:
+        table.add_row("…", f"and {done.rejected - min(_SHOWN_LINES, len(done.rejected_lines)):,} more", "")
+    console.print(table)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tithe.embedded.endpoints import Endpoints
-    from tithe.embedded.stack import Stack
     from tithe.embedded.process import ProcessStatus
+    from tithe.embedded.stack import Stack
 
 _COLOURS = {"running": "green", "starting": "yellow", "waiting": "red", "stopping": "yellow", "stopped": "dim"}
 _LOOK_SECONDS = 0.5

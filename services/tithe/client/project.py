@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 from uuid import UUID
 
 from tithe.client import questions, uploads
@@ -16,8 +16,6 @@ from tithe.contracts.api import HandOut, Imported, ImportProgress
 from tithe.contracts.insight import History, RoundPage, RoundState, Status
 from tithe.contracts.predictions import Prediction, Predictions
 from tithe.contracts.projects import Project
-
-ExportFormat = Literal["ndjson", "csv", "parquet"]
 
 
 class ProjectHandle:
@@ -60,9 +58,13 @@ class ProjectHandle:
         *,
         format: uploads.Format | None = None,  # noqa: A002 -- as users say it
         progress: uploads.Progress | None = None,
-        **fields: Any,
+        text_column: str | None = None,
+        label_column: str | None = None,
+        id_column: str | None = None,
+        vector_column: str | None = None,
+        extra: Literal["meta", "reject"] | None = None,
     ) -> Imported:
-        """Stream items in: a file (NDJSON, CSV, Parquet) or an iterable of objects.
+        """Stream items in: a file (JSON lines, CSV, Parquet) or an iterable of objects.
 
         Bad lines are reported by number and lose nothing else. Content that is there already counts as duplicate, so
         sending the same again is how a broken import resumes; for a file, this call does so by itself.
@@ -75,12 +77,18 @@ class ProjectHandle:
             Of a file; default: told from its name.
         progress
             Called with what was sent so far and the whole: bytes of a file, rows of objects.
-        fields
-            Which columns hold what, as the HTTP interface names these parameters.
+        text_column, label_column, id_column, vector_column
+            Which columns hold what; default: text, label, id and vector.
+        extra
+            What becomes of other columns: kept as meta, or refused.
         """
+        columns = {
+            "text_column": text_column, "label_column": label_column, "id_column": id_column,
+            "vector_column": vector_column, "extra": extra,
+        }  # fmt: skip
         upload = uploads.upload(source, format, progress)
         answer = self._transport.upload(
-            f"{self._path}/items", upload.content, media=upload.media, params=fields, again=upload.again
+            f"{self._path}/items", upload.content, media=upload.media, params=columns, again=upload.again
         )
         return Imported.model_validate(answer)
 
@@ -180,10 +188,12 @@ class ProjectHandle:
     def export(
         self,
         target: str | Path | IO[bytes],
-        format: ExportFormat | None = None,  # noqa: A002 -- as users say it
+        format: uploads.Format | None = None,  # noqa: A002 -- as users say it
         *,
+        everything: bool = False,
+        predictions: bool = False,
+        skips: bool = False,
         progress: Callable[[int], None] | None = None,
-        **options: Any,
     ) -> int:
         """Write the labels to a path or a binary stream; how many bytes. A file appears whole or not at all.
 
@@ -192,34 +202,35 @@ class ProjectHandle:
         target
             Where to write.
         format
-            ndjson, csv or parquet; default: told from a path's name, else ndjson.
+            jsonl, csv or parquet; default: told from a path's name, else jsonl.
+        everything
+            Items without a label, too.
+        predictions
+            Add the current model's label and its confidence.
+        skips
+            Tell what was skipped, and why.
         progress
             Called with the bytes written so far.
-        options
-            What to include, as the HTTP interface names these parameters.
         """
-        if not isinstance(target, (str, Path)):
-            return self._export(target, format or "ndjson", progress, options)
-        path = Path(target)
-        chosen = format or uploads.format_of(path) or "ndjson"
+        path = Path(target) if isinstance(target, (str, Path)) else None
+        chosen = format or (path and uploads.format_of(path)) or "jsonl"
+        options = {
+            "format": chosen, "include": "all" if everything else "labels", "predictions": predictions, "skips": skips
+        }  # fmt: skip
+        if path is None:
+            return self._export(cast("IO[bytes]", target), options, progress)
         part = path.with_name(path.name + ".part")
         try:
             with part.open("wb") as file:
-                size = self._export(file, chosen, progress, options)
+                size = self._export(file, options, progress)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
         return size
 
-    def _export(
-        self,
-        file: IO[bytes],
-        chosen: str,
-        progress: Callable[[int], None] | None,
-        options: Mapping[str, Any],
-    ) -> int:
+    def _export(self, file: IO[bytes], options: Mapping[str, Any], progress: Callable[[int], None] | None) -> int:
         size = 0
-        with self._transport.download(f"{self._path}/export", {"format": chosen, **options}) as chunks:
+        with self._transport.download(f"{self._path}/export", options) as chunks:
             for chunk in chunks:
                 size += file.write(chunk)
                 if progress is not None:

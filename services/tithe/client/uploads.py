@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Format = Literal["ndjson", "csv", "parquet"]
+Format = Literal["jsonl", "csv", "parquet"]
 #: Called with what was sent so far and the whole, where that is known: bytes of a file, rows of objects.
 Progress = Callable[[int, int | None], None]
 Source = str | Path | Iterable[Mapping[str, Any]]
 
 _MEDIA: dict[Format, str] = {
-    "ndjson": "application/x-ndjson",
+    "jsonl": "application/x-ndjson",
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
 _ENDINGS: dict[str, Format] = {
-    ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 _CHUNK_BYTES = 256 << 10
 
@@ -40,10 +40,10 @@ def upload(source: Source, format: Format | None, progress: Progress | None) -> 
         path = Path(source)
         chosen = format or format_of(path)
         if chosen is None:
-            raise ValueError(f"{path.name}: cannot tell the format from the name; say ndjson, csv or parquet")
+            raise ValueError(f"{path.name}: cannot tell the format from the name; say jsonl, csv or parquet")
         path.stat()  # a missing file is said before anything is sent
         return Upload(_MEDIA[chosen], lambda: _file(path, say), again=True)
-    return Upload(_MEDIA["ndjson"], lambda: _lines(source, say), again=not isinstance(source, Iterator))
+    return Upload(_MEDIA["jsonl"], lambda: _lines(source, say), again=not isinstance(source, Iterator))
 
 
 def format_of(path: Path) -> Format | None:

@@ -32,7 +32,7 @@ from tithe.storage import queue, status
 from tithe.storage.database import Unit
 from tithe.storage.queue import Batch, LeasedItem
 
-router = APIRouter(tags=["labeling"])
+router = APIRouter(prefix="/v1", tags=["labeling"])
 BatchId = Annotated[UUID, Path(description="the batch's id")]
 
 
@@ -41,8 +41,11 @@ BatchId = Annotated[UUID, Path(description="the batch's id")]
     responses=documented(400, 404, 409, 413, 415, 422),
 )  # fmt: skip
 def ask_batch(project_id: ProjectId, ask: AskBatch, here: Here, request: Request, response: Response) -> HandOut:
-    """The items most worth a label, held for this annotator for `lease_seconds`. An open batch of theirs is given again,
-    so asking twice costs nothing. With nothing to hand out `items` is empty and `empty_because` says why."""
+    """The items most worth a label, held for this annotator for `lease_seconds`.
+
+    An open batch of theirs is given again, so asking twice costs nothing. With nothing to hand out `items` is empty
+    and `empty_because` says why.
+    """
     handed = hand_out.hand_out(here.database, project_id, ask.annotator, ask.size)
     if handed.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(handed.retry_after_seconds)
@@ -100,8 +103,11 @@ def send_labels(
         ),
     ] = None,
 ) -> LabelsStored:
-    """Answers to items of one batch, a part of them or all: stored together or not at all. An answer that comes after its
-    lease lapsed still counts if nobody took the item over; otherwise it is kept as superseded."""
+    """Answers to items of one batch, a part of them or all: stored together or not at all.
+
+    An answer that comes after its lease lapsed still counts if nobody took the item over; otherwise it is kept as
+    superseded.
+    """
     answers = [Sent(one.item_id, one.label, one.skip, one.note) for one in sent.labels]
     project_id = here.database.run(lambda unit: _known(unit, batch_id)).project_id
     recorded, replayed = record(here.database, project_id, batch_id, answers, idempotency_key)

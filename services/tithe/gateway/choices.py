@@ -1,4 +1,4 @@
-"""What a project may choose, beyond the shape of its fields: a strategy that serves its task, an encoder that exists."""
+"""What a project may choose, beyond the shape of its fields: a strategy for its task, an encoder that is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def checked_strategy(name: str, task: Task) -> str:
     try:
         lookup(name).function_for(task)
     except ValueError as error:
-        raise UnknownStrategy(str(error), place="body.strategy", remedy=f"for {task} choose one of: {serving}") from error
+        raise UnknownStrategy(
+            str(error), place="body.strategy", remedy=f"for {task} choose one of: {serving}"
+        ) from error
     return name
 
 

@@ -22,7 +22,7 @@ from tithe.storage.export import Snapshot
 from tithe.storage.pool import Block
 from tithe.storage.rounds import Model
 
-router = APIRouter(prefix="/projects/{project_id}", tags=["export"])
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["export"])
 
 _MEDIA = {
     "jsonl": "application/x-ndjson",
@@ -46,9 +46,11 @@ def export_project(
     predictions: Annotated[bool, Query(description="add the current model's label and its confidence")] = False,
     skips: Annotated[bool, Query(description="tell what was skipped, and why")] = False,
 ) -> StreamingResponse:
-    """One row per answer that counts, in the order they came, then (with `include=all`) one per item without. What comes
-    in while the export runs is not in it. Texts are written as they are: in CSV one that begins with `=`, `+`, `-` or `@`
-    is a formula to a spreadsheet, so import such a file there as text."""
+    """One row per answer that counts, in the order they came, then (with `include=all`) one per item without.
+
+    What comes in while the export runs is not in it. Texts are written as they are: in CSV one that begins with `=`,
+    `+`, `-` or `@` is a formula to a spreadsheet, so import such a file there as text.
+    """
 
     def work(unit: Unit) -> tuple[Project, Snapshot, Model | None, list[Block]]:
         project = projects.get(unit, project_id)
@@ -71,9 +73,7 @@ def export_project(
     )
 
 
-def _pages(
-    rows: Rows, project_id: UUID, covered: Snapshot, *, everything: bool, skips: bool
-) -> Iterator[list[Row]]:
+def _pages(rows: Rows, project_id: UUID, covered: Snapshot, *, everything: bool, skips: bool) -> Iterator[list[Row]]:
     for page in export.answered(rows.database, project_id, covered, skips=skips):
         yield rows.read(page)
     if everything:

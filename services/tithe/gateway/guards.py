@@ -29,6 +29,7 @@ class Guards:
         self.upload_limit_bytes = upload_limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

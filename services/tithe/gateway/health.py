@@ -36,8 +36,10 @@ async def healthz() -> Alive:
     responses={503: {"model": Readiness, "description": "Something that is needed is missing."}},
 )  # fmt: skip
 async def readyz(here: Here, response: Response) -> Readiness:
-    """Each thing the gateway leans on, by name. The broker is told but not needed: labels are taken without it, only new
-    rounds wait."""
+    """Each thing the gateway leans on, by name.
+
+    The broker is told but not needed: labels are taken without it, only new rounds wait.
+    """
     checks: list[Check] = []
 
     async def look(work: Callable[[], list[Check]], silent: list[Check]) -> None:

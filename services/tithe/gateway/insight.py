@@ -35,7 +35,7 @@ from tithe.storage.database import Unit
 from tithe.storage.rounds import Round
 from tithe.storage.status import Overview
 
-router = APIRouter(prefix="/projects/{project_id}", tags=["looking on"])
+router = APIRouter(prefix="/v1/projects/{project_id}", tags=["looking on"])
 
 
 @router.get("/status", summary="How far the project is", responses=documented(404, 422))
@@ -77,7 +77,7 @@ def _status(unit: Unit, project_id: UUID) -> Status:
         ),
         model=_model(project, seen),
         last_failure=None if failed is None else Failure(what=failed.what, reason=failed.reason, at=failed.at),
-        class_counts={name: 0 for name in project.labels} | answers.class_counts(unit, project_id),
+        class_counts=dict.fromkeys(project.labels, 0) | answers.class_counts(unit, project_id),
         annotators=[
             AnnotatorState(annotator=who, labels=labels, skips=skips, last_seen=at)
             for who, labels, skips, at in answers.annotators(unit, project_id)

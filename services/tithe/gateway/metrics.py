@@ -1,4 +1,7 @@
-"""What Prometheus reads. Counters live in this process; gauges of projects are read from the database at each scrape."""
+"""What Prometheus reads.
+
+Counters live in this process; gauges of projects are read from the database at each scrape.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,7 @@ class Timed:
         self.meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and measure it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -95,9 +99,8 @@ class Timed:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response, include_in_schema=True)
+@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
 def metrics(request: Request) -> Response:
-    """Latency of requests by route, labels counted, batches handed out; queue depth, open rounds and unsent work of the
-    newest two hundred projects."""
+    """Requests by route, labels counted, batches handed out; the queues, rounds and unsent work of projects."""
     meters: Meters = request.app.state.meters
     return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,27 +1,50 @@
-"""The current model of a project as the gateway uses it: some arrays and a matrix product, kept while it is current."""
+"""What the gateway reads of the artifact store: the current model, and the vectors it is asked about."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from tithe.errors import Unavailable
+from tithe.errors import Unavailable, WorkFailed
 from tithe.runtime import Runtime
+from tithe.storage.pool import Block
 from tithe.storage.rounds import Model
 
 if TYPE_CHECKING:
     from tithe.artifacts import ArtifactStore
     from tithe.learners.linear_model import LinearModel
+    from tithe.loop.features import Ordinals, PoolVectors, Vectors
+
+T = TypeVar("T")
 
 
 def current_model(here: Runtime, row: Model) -> LinearModel:
-    """The model of that row. Raises Unavailable where its file cannot be read."""
+    """The model of that row, kept while it is asked for. Raises Unavailable where its file cannot be read."""
+    return _readable(f"model {row.version}", lambda: _read(here.artifacts, row.path, row.sha256))
+
+
+def pool_vectors(here: Runtime, blocks: Sequence[Block]) -> PoolVectors:
+    """The blocks' vectors, to gather from."""
+    from tithe.loop.features import PoolVectors
+
+    return PoolVectors(here.artifacts, blocks)
+
+
+def gather(vectors: PoolVectors, ordinals: Sequence[int]) -> tuple[list[bool], Vectors]:
+    """Which of the items have a vector, and these vectors in order. Raises Unavailable as `current_model`."""
+    import numpy as np
+
+    wanted: Ordinals = np.array(ordinals, dtype=np.int64)
+    found, rows = _readable("a block of vectors", lambda: vectors.gather(wanted))
+    return found.tolist(), rows
+
+
+def _readable(what: str, read: Callable[[], T]) -> T:
     try:
-        return _read(here.artifacts, row.path, row.sha256)
-    except (OSError, ValueError, LookupError) as error:
-        raise Unavailable(
-            f"the file of model {row.version} cannot be read", remedy="look at the artifact folder; a new round makes a new file"
-        ) from error
+        return read()
+    except (WorkFailed, OSError, ValueError) as error:
+        raise Unavailable(f"{what} cannot be read", remedy="look at the artifact folder and its mount") from error
 
 
 @functools.lru_cache(maxsize=8)

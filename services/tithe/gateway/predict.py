@@ -16,7 +16,7 @@ from tithe.contracts.predictions import AskPredictions, Prediction, Predictions
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidVector, NoModelYet, NotFound, Unavailable
 from tithe.gateway.context import Here, JsonOnly, ProjectId
-from tithe.gateway.models import current_model
+from tithe.gateway.models import current_model, gather, pool_vectors
 from tithe.gateway.problems import documented
 from tithe.runtime import Runtime
 from tithe.storage import pool, predictions, projects, rounds
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 20.0
 _FIRST_LOOK_SECONDS = 0.05
 _SLOWEST_LOOK_SECONDS = 0.5
 
-router = APIRouter(prefix="/projects/{project_id}/predict", tags=["predictions"])
+router = APIRouter(prefix="/v1/projects/{project_id}/predict", tags=["predictions"])
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,11 @@ class _Waiting:
                **documented(400, 404, 409, 413, 415, 422)},
 )  # fmt: skip
 async def predict(project_id: ProjectId, ask: AskPredictions, here: Here, response: Response) -> Predictions:
-    """What the current model says of texts, of vectors, or of items of the pool. Texts wait for a scorer, up to twenty
-    seconds; after that the answer is 202, and `Location` says where to ask again."""
+    """What the current model says of texts, of vectors, or of items of the pool.
+
+    Texts wait for a scorer, up to twenty seconds; after that the answer is 202, and `Location` says where to ask
+    again.
+    """
     asked = await run_in_threadpool(_ask, here, project_id, ask)
     if isinstance(asked, _Ready):
         return Predictions(
@@ -129,7 +132,9 @@ def _told(request: PredictRequest, version: int | None) -> Predictions:
     )
 
 
-def _of_vectors(here: Runtime, project: Project, model: Model, sent: Sequence[Sequence[float]]) -> list[Prediction | None]:
+def _of_vectors(
+    here: Runtime, project: Project, model: Model, sent: Sequence[Sequence[float]]
+) -> list[Prediction | None]:
     import numpy as np
 
     if project.task is Task.TOKENS:
@@ -149,14 +154,8 @@ def _of_vectors(here: Runtime, project: Project, model: Model, sent: Sequence[Se
 
 
 def _of_items(here: Runtime, project: Project, model: Model, ordinals: Sequence[int]) -> list[Prediction | None]:
-    import numpy as np
-
-    from tithe.loop.features import PoolVectors
-
-    blocks = here.database.run(
-        lambda unit: pool.ready_blocks(unit, project.id, min(ordinals), max(ordinals) + 1)
-    )
-    found, rows = PoolVectors(here.artifacts, blocks).gather(np.array(ordinals, dtype=np.int64))
+    blocks = here.database.run(lambda unit: pool.ready_blocks(unit, project.id, min(ordinals), max(ordinals) + 1))
+    found, rows = gather(pool_vectors(here, blocks), ordinals)
     told = iter(_read(project, current_model(here, model).predict_proba(rows)) if len(rows) else [])
     return [next(told) if there else None for there in found]
 

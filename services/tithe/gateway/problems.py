@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -23,6 +24,7 @@ from tithe.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+_log = structlog.get_logger("tithe.gateway")
 _RETRY_SECONDS = 5
 
 #: Pydantic's kinds of fault, and what to do about them. Others say it in their message.
@@ -86,8 +88,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def _tithe_error(_request: Request, error: Exception) -> Response:
+async def _tithe_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TitheError), "registered for it"  # noqa: S101
+    if error.status >= 500 and not isinstance(error, Unavailable):
+        _log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+        return internal_error()
     return tithe_problem(error)
 
 
@@ -114,9 +119,7 @@ async def _invalid_request(_request: Request, error: Exception) -> Response:
     first = faults[0]
     detail = f"{first.place}: {first.detail}" + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else "")
     title = (BadInput.__doc__ or "").strip()
-    return respond(
-        make(422, BadInput.code, title, detail, place=first.place, remedy=first.remedy, errors=faults[:100])
-    )
+    return respond(make(422, BadInput.code, title, detail, place=first.place, remedy=first.remedy, errors=faults[:100]))
 
 
 def _fault(found: Mapping[str, Any]) -> Fault:
@@ -159,4 +162,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
     code, title, remedy = _KNOWN_STATUSES.get(error.status_code, ("http_error", "The request was refused.", None))
     detail = f"{request.method} {request.url.path}" if error.status_code in (404, 405) else str(error.detail)
     return respond(make(error.status_code, code, title, detail, remedy=remedy), error.headers)
-

@@ -17,15 +17,22 @@ from tithe.loop import rounds as turns
 from tithe.storage import answers, projects, queue
 from tithe.storage.database import Unit
 
-router = APIRouter(prefix="/projects", tags=["projects"])
+router = APIRouter(prefix="/v1/projects", tags=["projects"])
 
 
 @router.post(
-    "", status_code=201, summary="Make a project", dependencies=[JsonOnly], responses=documented(400, 409, 413, 415, 422)
+    "",
+    status_code=201,
+    summary="Make a project",
+    dependencies=[JsonOnly],
+    responses=documented(400, 409, 413, 415, 422),
 )
 def create_project(spec: ProjectSpec, here: Here, response: Response) -> Project:
-    """A task, its classes, and how items are to be chosen. Everything but the task, the classes and the encoder may be
-    changed later. Text projects without an `encoder` get `minilm`."""
+    """A task, its classes, and how items are to be chosen.
+
+    Everything but the task, the classes and the encoder may be changed later. Text projects without an `encoder` get
+    `minilm`.
+    """
     made = here.database.run(lambda unit: projects.create(unit, resolved(spec)))
     response.headers["Location"] = f"/v1/projects/{made.id}"
     return made
@@ -53,8 +60,10 @@ def get_project(project_id: ProjectId, here: Here) -> Project:
     responses=documented(400, 404, 409, 413, 415, 422),
 )  # fmt: skip
 def change_project(project_id: ProjectId, change: ProjectPatch, here: Here) -> Project:
-    """Changes what is sent and leaves the rest; `"budget": null` lifts the budget. A smaller `retrain_every` may ask for
-    a round at once. `overlap` is fixed once there is an answer."""
+    """Changes what is sent and leaves the rest; `"budget": null` lifts the budget.
+
+    A smaller `retrain_every` may ask for a round at once. `overlap` is fixed once there is an answer.
+    """
     return here.database.run(lambda unit: _change(unit, project_id, change))
 
 

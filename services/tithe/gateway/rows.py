@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tithe.contracts.predictions import Prediction
 from tithe.contracts.projects import Project
-from tithe.gateway.models import current_model
+from tithe.gateway.models import current_model, gather, pool_vectors
 from tithe.runtime import Runtime
 from tithe.storage.answers import Exported
 from tithe.storage.pool import Block
@@ -59,18 +59,14 @@ class Rows:
         self._model: LinearModel | None = None
         self._vectors: PoolVectors | None = None
         if model is not None:
-            from tithe.loop.features import PoolVectors
-
             self._model = current_model(here, model)
-            self._vectors = PoolVectors(here.artifacts, blocks)
+            self._vectors = pool_vectors(here, blocks)
 
     def read(self, page: Sequence[Exported]) -> list[Row]:
         """The page's rows, in order. Items whose block is not on disk have no prediction."""
         if self._model is None or self._vectors is None:
             return [Row(one, None) for one in page]
-        import numpy as np
-
-        found, vectors = self._vectors.gather(np.array([one.ordinal for one in page], dtype=np.int64))
+        found, vectors = gather(self._vectors, [one.ordinal for one in page])
         said = iter(self._model.predict_proba(vectors).tolist() if len(vectors) else [])
         return [
             Row(one, Prediction.of(self._project.task, self._project.labels, next(said)) if there else None)

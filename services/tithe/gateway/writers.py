@@ -20,18 +20,20 @@ _PIECE_BYTES = 256 << 10
 _TEXTS = ("id", "text", "split", "status", "annotator", "source", "note")
 
 
-def jsonl_parts(_project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:  # noqa: FBT001
+def jsonl_parts(_project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:
     """One object a line; what an item does not have is left out."""
     for page in pages:
         lines = []
         for row in page:
             record = row.record(predicted=predicted)
-            kept = {name: value for name, value in record.items() if value is not None or name in ("label", "predicted")}
+            kept = {
+                name: value for name, value in record.items() if value is not None or name in ("label", "predicted")
+            }
             lines.append(json.dumps(kept, ensure_ascii=False, default=_iso))
         yield ("\n".join(lines) + "\n").encode()
 
 
-def csv_parts(project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:  # noqa: FBT001
+def csv_parts(project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:
     """A header, then a row each; what is no text (tokens, meta, lists of labels) is JSON in its cell."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=_columns(project, predicted=predicted), extrasaction="ignore")
@@ -47,7 +49,7 @@ def csv_parts(project: Project, pages: Iterator[list[Row]], predicted: bool) -> 
         yield text.getvalue().encode()
 
 
-def parquet_parts(project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:  # noqa: FBT001
+def parquet_parts(project: Project, pages: Iterator[list[Row]], predicted: bool) -> Iterator[bytes]:
     """Typed columns, `meta` as JSON. Written whole to a temporary file first: the format ends with its index."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -14,7 +14,7 @@ from tithe.errors import TitheError
 from tithe.loop import hand_out, ingest
 from tithe.loop.work import fail_subject
 from tithe.runtime import Runtime
-from tithe.storage import answers, jobs, projects
+from tithe.storage import answers, jobs, predictions, projects
 from tithe.storage.database import Unit
 
 _log = structlog.get_logger("tithe.keeper")
@@ -36,7 +36,7 @@ class Keeper:
         self._step("plan", 10.0, self._plan_left_over)
         self._step("revive", 15.0, lambda: self.runtime.database.run(lambda unit: jobs.revive(unit, 60.0)))
         self._step("purge", 10.0, self._purge)
-        self._step("forget", 3600.0, lambda: self.runtime.database.run(lambda unit: answers.forget_keys(unit, 30)))
+        self._step("forget", 3600.0, self._forget)
 
     def _step(self, name: str, every_seconds: float, work: Callable[[], object]) -> None:
         now = time.monotonic()
@@ -67,6 +67,12 @@ class Keeper:
 
     def _plan_left_over(self) -> int:
         return ingest.plan_left_over(self.runtime.database, 15.0, self.runtime.block_sizes)
+
+    def _forget(self) -> None:
+        """What nobody will ask for again: month-old idempotency keys, hour-old predictions, drafts of dead writers."""
+        self.runtime.database.run(lambda unit: answers.forget_keys(unit, 30))
+        self.runtime.database.run(lambda unit: predictions.purge(unit, 3600.0))
+        self.runtime.artifacts.sweep()
 
     def _purge(self) -> None:
         gone = self.runtime.database.run(lambda unit: projects.purge_next(unit, 30.0))

@@ -52,12 +52,12 @@ def _given(runtime: Runtime, project: Project, start: int, stop: int) -> Iterato
 
 def _encoded(runtime: Runtime, project: Project, start: int, stop: int) -> Iterator[Vectors]:
     texts = runtime.database.run(lambda unit: pool.texts(unit, project.id, start, stop))
-    encoder = _encoder(project.encoder or "", runtime.settings.encoder_threads)
+    encode = encoder(project.encoder or "", runtime.settings.encoder_threads).encode
     for first in range(0, len(texts), _TEXTS_AT_ONCE):
-        yield encoder.encode(texts[first : first + _TEXTS_AT_ONCE])
+        yield encode(texts[first : first + _TEXTS_AT_ONCE])
 
 
 @functools.cache
-def _encoder(name: str, threads: int) -> Encoder:
+def encoder(name: str, threads: int) -> Encoder:
     """Loading an encoder takes seconds: one per process."""
     return registry.get_encoder(name, threads=threads)

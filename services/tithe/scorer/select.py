@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tithe.contracts.predictions import Prediction
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import SelectReady
 from tithe.learners.linear_model import LinearModel
@@ -21,8 +22,6 @@ from tithe.storage.queue import Choice
 from tithe.storage.rounds import Round, Shard
 from tithe.strategies import ranking
 from tithe.strategies.catalog import Needs, Strategy
-
-_SHOWN_CLASSES = 5
 
 
 def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
@@ -88,38 +87,20 @@ def _why(project: Project, model: LinearModel | None, rows: Vectors) -> list[dic
     """What the model thinks of each item: its label, how sure it is, the likeliest classes, the committee's votes."""
     if model is None:
         return [{} for _ in rows]
-    probabilities = model.predict_proba(rows)
-    votes = model.committee_proba(rows)
-    if project.task is Task.MULTILABEL:
-        return [_several(project.labels, row) for row in probabilities]
-    return [
-        _one(project.labels, row, np.bincount(members, minlength=len(project.labels)))
-        for row, members in zip(probabilities, votes.argmax(axis=2).T, strict=True)
+    told = [
+        {"prediction": Prediction.of(project.task, project.labels, row).model_dump(mode="json", exclude_none=True)}
+        for row in model.predict_proba(rows)
     ]
+    if project.task is Task.MULTILABEL:
+        return told
+    votes = model.committee_proba(rows).argmax(axis=2).T
+    return [{**one, "votes": _votes(project.labels, members)} for one, members in zip(told, votes, strict=True)]
 
 
-def _one(labels: list[str], row: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
-    order = np.argsort(-row, kind="stable")[:_SHOWN_CLASSES]
-    return {
-        "prediction": {
-            "label": labels[order[0]],
-            "confidence": round(float(row[order[0]]), 4),
-            "probabilities": {labels[at]: round(float(row[at]), 4) for at in order},
-        },
-        "votes": {labels[at]: int(votes[at]) for at in np.flatnonzero(votes)},
-    }
-
-
-def _several(labels: list[str], row: np.ndarray) -> dict[str, Any]:
-    order = np.argsort(-row, kind="stable")[:_SHOWN_CLASSES]
-    chosen = [labels[at] for at in np.flatnonzero(row >= 0.5)]
-    return {
-        "prediction": {
-            "labels": chosen,
-            "confidence": round(float(np.maximum(row, 1 - row).min()), 4),
-            "probabilities": {labels[at]: round(float(row[at]), 4) for at in order},
-        }
-    }
+def _votes(labels: list[str], members: np.ndarray) -> dict[str, int]:
+    """How many of the committee vote for each class, classes without a vote left out."""
+    counts = np.bincount(members, minlength=len(labels))
+    return {labels[at]: int(counts[at]) for at in np.flatnonzero(counts)}
 
 
 def _read(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from tithe.learners.protocol import Float64
 
@@ -34,8 +33,8 @@ def negative_log_likelihood(logits: Float64, onehot: Float64, *, single: bool) -
 def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.bool_], *, single: bool) -> float:
     """The temperature T for which ``softmax(logits / T)`` is likeliest on held-out rows.
 
-    Targets are pulled toward the uniform by ``1 / (n + 2)``, so that a handful of rows that all happen to be right do not
-    call for certainty.
+    Targets are pulled toward the uniform by ``1 / (n + 2)``, so that a handful of rows that all happen to be right do
+    not call for certainty.
 
     Parameters
     ----------
@@ -52,10 +51,11 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.bool_], *, s
 
     References
     ----------
-    Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2.
-    Platt (1999), Probabilistic outputs for support vector machines, Advances in Large Margin Classifiers, 61-74 (smoothed
-    targets).
+    Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2. Platt (1999),
+    Probabilistic outputs for support vector machines, Advances in Large Margin Classifiers, 61-74 (smoothed targets).
     """
+    from scipy.optimize import minimize_scalar  # half a second that only trainers pay
+
     rows, classes = logits.shape
     if not rows:
         return 1.0

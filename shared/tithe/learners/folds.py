@@ -25,13 +25,15 @@ def strata(onehot: Float32) -> NDArray[np.int64]:
     """
     classes = onehot.shape[0]
     rarity = np.where(onehot > 0, onehot.sum(axis=1, keepdims=True), np.inf)
-    return np.where(onehot.any(axis=0), rarity.argmin(axis=0), classes).astype(np.int64)
+    rarest: NDArray[np.int64] = np.where(onehot.any(axis=0), rarity.argmin(axis=0), classes).astype(np.int64)
+    return rarest
 
 
 def stratified_folds(stratum: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Deal the rows of each stratum over the folds in turn.
 
-    A row alone in its stratum is never held out (`ALWAYS_IN`): a head that has not seen its class could not be scored on it.
+    A row alone in its stratum is never held out (`ALWAYS_IN`): a head that has not seen its class could not be scored
+    on it.
 
     Parameters
     ----------
@@ -61,9 +63,7 @@ def stratified_folds(stratum: NDArray[np.int64], folds: int, rng: np.random.Gene
     return fold
 
 
-def bootstrap_weights(
-    stratum: NDArray[np.int64], onehot: Float32, members: int, rng: np.random.Generator
-) -> Float32:
+def bootstrap_weights(stratum: NDArray[np.int64], onehot: Float32, members: int, rng: np.random.Generator) -> Float32:
     """How often each member's bootstrap sample draws each row; drawn within strata, so that no class is ever lost.
 
     Parameters
@@ -71,8 +71,8 @@ def bootstrap_weights(
     stratum
         int64, shape (n,).
     onehot
-        float32, shape (classes, n). A class whose every row a member missed gets one of them back, and likewise the rows
-        without it.
+        float32, shape (classes, n). A class whose every row a member missed gets one of them back, and likewise the
+        rows without it.
     members
         How many samples.
     rng

@@ -23,8 +23,9 @@ def with_intercept(vectors: Float32) -> Float32:
 def expected_c(labels: int, classes: int) -> float:
     """The regularisation to expect before looking: ``C = classes * sqrt(labels) / 100``, within [0.1, 30].
 
-    For vectors of length one and balanced class weights. Measured over five text sets of 3 to 77 classes with 20 to 1,500
-    labels, chosen at random and by margin: 0.6 points behind the best C in hindsight, where plain cross-validation is 1.5 to 2.
+    For vectors of length one and balanced class weights. Measured over five text sets of 3 to 77 classes with 20 to
+    1,500 labels, chosen at random and by margin: 0.6 points behind the best C in hindsight, where plain
+    cross-validation is 1.5 to 2.
 
     Examples
     --------
@@ -58,8 +59,8 @@ def fit_heads(
     c
         float32, shape (heads,): inverse regularisation, as in scikit-learn.
     power
-        float32, shape (heads,): class weights are ``(rows / (classes * rows of the class)) ** power``: 0 for none, 1 for
-        balanced, one half in between. With ``"sigmoid"`` each class's two sides are balanced against one another.
+        float32, shape (heads,): class weights are ``(rows / (classes * rows of the class)) ** power``: 0 for none, 1
+        for balanced, one half in between. With ``"sigmoid"`` each class's two sides are balanced against one another.
     link
         ``"softmax"`` or ``"sigmoid"``.
     start, tolerance
@@ -128,8 +129,9 @@ def self_trained(
 
     Notes
     -----
-    Measured over six text tasks with 20 / 60 / 150 / 500 random labels: +5.3 / +4.1 / +2.4 / +0.8 points of the task's score
-    on average, +3.4 / +2.0 / +0.5 with 60 / 150 / 500 labels chosen by margin, never more than 0.7 below.
+    Measured over six text tasks with 20 / 60 / 150 / 500 random labels: +5.3 / +4.1 / +2.4 / +0.8 points of the
+    task's score on average, +3.4 / +2.0 / +0.5 with 60 / 150 / 500 labels chosen by margin, never more than 0.7
+    below.
 
     References
     ----------

@@ -24,11 +24,12 @@ FOLDS = 5
 class LinearLearner:
     """Logistic regression on fixed vectors, tuned, calibrated and with a committee, in well under a second at 500 labels.
 
-    A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the model's
-    head, the committee's (stratified bootstrap) and the folds' in one batch of :func:`tithe.learners.solver.solve`; where a
-    sample of the pool is given and a row carries one class, one step of self-training for all of them
-    (:func:`tithe.learners.heads.self_trained`); then one temperature from the folds' answers to rows they had not seen. Those
-    answers also give the score: honest about the labels at hand, which an uncertainty strategy has made harder than the pool.
+    A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the
+    model's head, the committee's (stratified bootstrap) and the folds' in one batch of
+    :func:`tithe.learners.solver.solve`; where a sample of the pool is given and a row carries one class, one step of
+    self-training for all of them (:func:`tithe.learners.heads.self_trained`); then one temperature from the folds'
+    answers to rows they had not seen. Those answers also give the score: honest about the labels at hand, which an
+    uncertainty strategy has made harder than the pool.
 
     Vectors whose lengths are not one are standardised, each number to mean 0 and variance 1 / d over labels and pool.
 
@@ -127,8 +128,8 @@ class LinearLearner:
         model = LinearModel(solved, learned, prior, task, temperature, mean, scale, facts)
         answers = model.probabilities(logits.T[None].astype(np.float64))[0].T
         answers[~held_out] = np.nan
-        scored = replace(facts, **_scores(metric, answers[held_out], truth[held_out], single=single))
-        return replace(model, fitted=replace(scored, seconds=time.perf_counter() - began), out_of_fold=answers)
+        facts = _scored(facts, answers[held_out], truth[held_out], single=single)
+        return replace(model, fitted=replace(facts, seconds=time.perf_counter() - began), out_of_fold=answers)
 
     def load(self, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> LinearModel:
         """The model out of what its ``to_tensors`` returned."""
@@ -149,8 +150,7 @@ class _Labeled:
         chosen = self.rng.permutation(self.onehot.shape[1])[: selection.SELECTION_ROWS]
         onehot = np.ascontiguousarray(self.onehot[:, chosen])
         fold = folds.stratified_folds(folds.strata(onehot), FOLDS, self.rng)
-        grid = selection.grid_for(onehot, self.link, previous)
-        return selection.choose(self.features[chosen], onehot, fold, self.link, metric, grid)
+        return selection.choose(self.features[chosen], onehot, fold, self.link, metric, previous)
 
     def solve(self, choice: selection.Choice, members: int, pool: Float32) -> tuple[Float32, Float32]:
         """The model's head over its committee's, and each row's logits from a fold's head that had not seen it."""
@@ -171,16 +171,19 @@ class _Labeled:
         return solved[: 1 + members], selection.held_out_logits(self.features, fold, solved[1 + members :])
 
 
-def _scores(metric: Metric, answers: Float64, truth: NDArray[np.bool_], *, single: bool) -> dict[str, float | None]:
+def _scored(facts: FitFacts, answers: Float64, truth: NDArray[np.bool_], *, single: bool) -> FitFacts:
+    """The facts with the scores of the held-out answers."""
     if not len(answers):
-        return dict.fromkeys(("score", "accuracy", "macro_f1", "log_loss"))
+        return facts
     said = scores.decide(answers, single=single)
-    return {
-        "score": scores.score(metric, truth, said),
-        "accuracy": scores.accuracy(truth, said),
-        "macro_f1": scores.macro_f1(truth, said),
-        "log_loss": scores.log_loss(answers, truth, single=single),
-    }
+    accuracy, macro_f1 = scores.accuracy(truth, said), scores.macro_f1(truth, said)
+    return replace(
+        facts,
+        score=macro_f1 if facts.metric == "macro_f1" else accuracy,
+        accuracy=accuracy,
+        macro_f1=macro_f1,
+        log_loss=scores.log_loss(answers, truth, single=single),
+    )
 
 
 def _standardisation(vectors: Float32, pool: Float32) -> tuple[Float32 | None, Float32 | None]:

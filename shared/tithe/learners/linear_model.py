@@ -44,14 +44,16 @@ class LinearModel:
     Parameters
     ----------
     heads
-        float32, shape (1 + members, learned classes, d + 1): the model's own head, then the committee's; the intercept last.
+        float32, shape (1 + members, learned classes, d + 1): the model's own head, then the committee's; the
+        intercept last.
     learned
         int64, shape (learned classes,), ascending: which of the project's classes the heads' rows are.
     prior
-        float64, shape (classes,): ``(labels of the class + 1) / (labels + 2)``, the rule of succession. It answers for the
-        classes no head has learned: where a row carries one class, all of them together get ``1 / (labels + 2)``, in equal
-        parts. That is never zero, the same for every row, so that it reorders no ranking by uncertainty, and always below
-        the likeliest learned class. Where each class stands alone, an unlearned one gets its prior.
+        float64, shape (classes,): ``(labels of the class + 1) / (labels + 2)``, the rule of succession. It answers
+        for the classes no head has learned: where a row carries one class, all of them together get ``1 / (labels +
+        2)``, in equal parts. That is never zero, the same for every row, so that it reorders no ranking by
+        uncertainty, and always below the likeliest learned class. Where each class stands alone, an unlearned one
+        gets its prior.
     task
         ``"single"`` or ``"multi"``.
     temperature
@@ -61,8 +63,8 @@ class LinearModel:
     fitted
         How it came about.
     out_of_fold
-        float64, shape (labels, classes), or None: each labeled row's probabilities from a head that had not seen it, NaN for
-        a row never held out. Only in memory, right after the fit.
+        float64, shape (labels, classes), or None: each labeled row's probabilities from a head that had not seen it,
+        NaN for a row never held out. Only in memory, right after the fit.
     """
 
     heads: Float32
@@ -83,12 +85,12 @@ class LinearModel:
     @property
     def dimension(self) -> int:
         """Numbers in a vector."""
-        return self.heads.shape[2] - 1
+        return int(self.heads.shape[2]) - 1
 
     @property
     def members(self) -> int:
         """Heads of the committee."""
-        return self.heads.shape[0] - 1
+        return int(self.heads.shape[0]) - 1
 
     def facts(self) -> dict[str, Any]:
         """:class:`FitFacts` as plain values, ready for JSON."""
@@ -115,7 +117,8 @@ class LinearModel:
         -----
         Time O(n d classes), one float32 matrix product a chunk.
         """
-        return self._predict(vectors, self.heads[:1])[0]
+        own: Float64 = self._predict(vectors, self.heads[:1])[0]
+        return own
 
     def committee_proba(self, vectors: Float32) -> Float64:
         """Probabilities of each committee member, at the same temperature, from one matrix product.
@@ -208,10 +211,10 @@ class LinearModel:
         heads, learned, prior = tensors["heads"], tensors["learned"], tensors["prior"]
         mean, scale = tensors.get("mean"), tensors.get("scale")
         fits = heads.ndim == 3 and heads.shape[1] == len(learned) and 0 < len(learned) <= len(prior)
-        if not fits or learned.min() < 0 or learned.max() >= len(prior):
-            raise ValueError(f"heads {heads.shape}, learned {learned.shape} and prior {prior.shape} do not fit together")
-        if any(array is not None and array.shape != (heads.shape[2] - 1,) for array in (mean, scale)):
-            raise ValueError(f"mean and scale must have {heads.shape[2] - 1} numbers")
+        fits = fits and 0 <= learned.min() and learned.max() < len(prior)
+        if not fits or any(array is not None and array.shape != (heads.shape[2] - 1,) for array in (mean, scale)):
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in sorted(tensors.items()))
+            raise ValueError(f"the model's arrays do not fit together: {shapes}")
         facts = json.loads(meta["facts"])
         facts["class_counts"] = tuple(facts["class_counts"])
         task = cast("Task", meta["task"])

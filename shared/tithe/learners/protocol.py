@@ -68,8 +68,8 @@ class Model(Protocol):
 
         Returns
         -------
-        float64, shape (n, classes), all in (0, 1). Rows sum to one where an item carries one class; each class stands by
-        itself where it may carry several.
+        float64, shape (n, classes), all in (0, 1). Rows sum to one where an item carries one class; each class stands
+        by itself where it may carry several.
         """
 
     def committee_proba(self, vectors: Float32) -> Float64:

@@ -26,12 +26,15 @@ def f1_per_class(truth: Bool, predicted: Bool) -> Float64:
 
     Examples
     --------
-    >>> f1_per_class(np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0]], bool), np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0]], bool))
-    array([0.66666667, 0.66666667,        nan])
+    >>> truth = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0]], bool)
+    >>> predicted = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0]], bool)
+    >>> f1_per_class(truth, predicted).round(3)
+    array([0.667, 0.667,   nan])
     """
     both = (truth & predicted).sum(axis=0, dtype=np.float64)
     either = truth.sum(axis=0, dtype=np.float64) + predicted.sum(axis=0)
-    return np.divide(2 * both, either, out=np.full(truth.shape[1], np.nan), where=either > 0)
+    scores: Float64 = np.divide(2 * both, either, out=np.full(truth.shape[1], np.nan), where=either > 0)
+    return scores
 
 
 def macro_f1(truth: Bool, predicted: Bool) -> float:
@@ -102,9 +105,9 @@ def evaluate(model: Model, vectors: Float32, targets: Targets) -> dict[str, Any]
 
     Returns
     -------
-    ``rows``; ``accuracy`` (exact match ratio with several classes a row); ``macro_f1`` over the classes present in `targets`
-    or predicted at least once; ``log_loss`` in nats a row; ``f1``, a list with one entry a class, None for a class neither
-    present nor predicted. All plain numbers, ready for JSON.
+    ``rows``; ``accuracy`` (exact match ratio with several classes a row); ``macro_f1`` over the classes present in
+    `targets` or predicted at least once; ``log_loss`` in nats a row; ``f1``, a list with one entry a class, None for
+    a class neither present nor predicted. All plain numbers, ready for JSON.
     """
     single = targets.ndim == 1
     truth = as_bool(targets, model.n_classes)

@@ -15,10 +15,12 @@ from tithe.learners.solver import Float32, Link
 #: How much better a candidate must score, times 1 / sqrt(rows), for each tenfold step of C and each full step of class
 #: weighting away from what is expected: held-out scores of few rows are mostly noise.
 CAUTION = 1.5
-#: The expected class weighting: balanced where a row carries one class, half way where each class stands alone.
-EXPECTED_POWER: dict[Link, float] = {"softmax": 1.0, "sigmoid": 0.5}
 #: Rows looked at; beyond, a sample decides.
 SELECTION_ROWS = 5000
+#: Up to so many labels times classes the whole grid is searched, around what is expected.
+WIDE_SEARCH = 20_000
+#: Beyond so many, only the regularisation is.
+NARROW_SEARCH = 200_000
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,24 @@ class Choice:
     power: float  #: class weighting: 0 none, 1 balanced
 
 
+def expected(onehot: Float32, link: Link, metric: Metric) -> Choice:
+    """What to fit with before any cross-validation.
+
+    Balanced class weights, but half-way where each class stands alone and is scored by exact matches: measured on 28
+    emotions with 50 to 800 labels, balanced heads are the only ones to reach a macro-F1 above 0.2, half-way ones
+    match rows best.
+
+    Parameters
+    ----------
+    onehot
+        float32, shape (classes, n): the labels.
+    link, metric
+        What is fitted, what is scored.
+    """
+    classes, labels = onehot.shape
+    return Choice(expected_c(labels, classes), 0.5 if (link, metric) == ("sigmoid", "accuracy") else 1.0)
+
+
 @dataclass(frozen=True)
 class Grid:
     """The candidates of a round: every pair of one of `cs` (ascending) and one of `powers`."""
@@ -37,8 +57,8 @@ class Grid:
     powers: tuple[float, ...]
 
 
-def grid_for(onehot: Float32, link: Link, previous: Choice | None) -> Grid:
-    """The candidates worth their time: many while labels are few, then the last choice and its neighbours.
+def grid_for(onehot: Float32, link: Link, middle: Choice) -> Grid:
+    """The candidates worth their time: many while labels are few, then `middle` and its neighbours.
 
     Parameters
     ----------
@@ -46,31 +66,29 @@ def grid_for(onehot: Float32, link: Link, previous: Choice | None) -> Grid:
         float32, shape (classes, n): the labels.
     link
         ``"softmax"`` or ``"sigmoid"``.
-    previous
-        What the last round chose.
+    middle
+        The last round's choice, or what is expected.
     """
-    classes, labels = onehot.shape
-    expected = Choice(expected_c(labels, classes), EXPECTED_POWER[link])
     counts = onehot.sum(axis=1)
-    powers = (0.0, 0.5, 1.0)
-    if link == "softmax" and counts.max() < 1.5 * counts.min():
-        powers = (expected.power,)  # nothing to balance
-    if labels * classes <= 20_000:
-        return Grid(tuple(expected.c * 10**step for step in (-1, -0.5, 0, 0.5, 1)), powers)
-    middle = previous or expected
-    if labels * classes > 200_000:
-        powers = (middle.power,)
-    return Grid(tuple(middle.c * 10**step for step in (-0.5, 0, 0.5)), powers)
+    even = link == "softmax" and counts.max() < 1.5 * counts.min()
+    powers = (middle.power,) if even or onehot.size > NARROW_SEARCH else (0.0, 0.5, 1.0)
+    steps = (-1.0, -0.5, 0.0, 0.5, 1.0) if onehot.size <= WIDE_SEARCH else (-0.5, 0.0, 0.5)
+    return Grid(tuple(middle.c * 10**step for step in steps), powers)
 
 
 def choose(
-    features: Float32, onehot: Float32, fold: NDArray[np.int64], link: Link, metric: Metric, grid: Grid
+    features: Float32,
+    onehot: Float32,
+    fold: NDArray[np.int64],
+    link: Link,
+    metric: Metric,
+    previous: Choice | None = None,
 ) -> Choice:
-    """Cross-validate the grid and pick, with caution.
+    """Cross-validate and pick, with caution.
 
-    For each candidate the folds' heads answer the rows they had not seen, and the answers of all folds are scored together.
-    Scores are smoothed over neighbouring C with weights 1, 2, 1, and a candidate away from what is expected
-    (:func:`tithe.learners.heads.expected_c`, `EXPECTED_POWER`) pays ``CAUTION / sqrt(n)`` a step.
+    For each candidate the folds' heads answer the rows they had not seen, and the answers of all folds are scored
+    together. Scores are smoothed over neighbouring C with weights 1, 2, 1, and a candidate away from what is expected
+    (:func:`expected`) pays ``CAUTION / sqrt(n)`` a step.
 
     Parameters
     ----------
@@ -80,8 +98,10 @@ def choose(
         float32, shape (classes, n).
     fold
         int64, shape (n,): where each row is held out; negative, never.
-    link, metric, grid
-        What is fitted, what is scored, what is tried.
+    link, metric
+        What is fitted, what is scored.
+    previous
+        The last round's choice: where the search is narrow, it is around this.
 
     Returns
     -------
@@ -91,26 +111,26 @@ def choose(
     -----
     The C are walked upward, each batch of (folds x powers) heads starting where the one before ended.
     """
-    labels, classes = features.shape[0], onehot.shape[0]
-    expected = Choice(expected_c(labels, classes), EXPECTED_POWER[link])
+    likely = expected(onehot, link, metric)
+    small = onehot.size <= WIDE_SEARCH
+    grid = grid_for(onehot, link, likely if small or previous is None else previous)
     folds = np.unique(fold[fold >= 0])
-    if not len(folds) or (len(grid.cs) == 1 and len(grid.powers) == 1):
-        return expected
+    if not len(folds):
+        return likely
     weights = np.tile((fold != folds[:, None]).astype(np.float32), (len(grid.powers), 1))
-    power = np.repeat(np.float32(grid.powers), len(folds))
+    power = np.repeat(np.array(grid.powers, np.float32), len(folds))
     table = np.zeros((len(grid.powers), len(grid.cs)))
     heads: Float32 | None = None
     for column, c in enumerate(grid.cs):
         c_of_each = np.full(len(power), c, np.float32)
         heads = fit_heads(features, onehot[None], weights, c_of_each, power, link, start=heads, tolerance=1e-3)
-        for row, of_power in enumerate(heads.reshape(len(grid.powers), len(folds), classes, -1)):
+        for row, of_power in enumerate(heads.reshape(len(grid.powers), len(folds), len(onehot), -1)):
             table[row, column] = held_out_score(features, onehot, fold, of_power, link, metric)
     edged = np.pad(table, ((0, 0), (1, 1)), mode="edge")
     smooth = (edged[:, :-2] + 2 * edged[:, 1:-1] + edged[:, 2:]) / 4
-    steps = np.abs(np.log10(np.array(grid.cs) / expected.c))[None, :]
-    steps = steps + np.abs(np.array(grid.powers) - expected.power)[:, None]
-    row, column = np.unravel_index(np.argmax(smooth - CAUTION / np.sqrt(labels) * steps), table.shape)
-    return Choice(grid.cs[int(column)], grid.powers[int(row)])
+    steps = np.abs(np.log10(np.array(grid.cs) / likely.c)) + np.abs(np.array(grid.powers) - likely.power)[:, None]
+    best = int(np.argmax(smooth - CAUTION / np.sqrt(onehot.shape[1]) * steps))
+    return Choice(grid.cs[best % len(grid.cs)], grid.powers[best // len(grid.cs)])
 
 
 def held_out_logits(features: Float32, fold: NDArray[np.int64], heads: Float32) -> Float32:

@@ -75,12 +75,14 @@ class Problems:
         return self.weights[:, None, :] * by_class
 
 
-def solve(problems: Problems, start: Float32 | None = None, *, tolerance: float = 1e-4, iterations: int = 200) -> Float32:
+def solve(
+    problems: Problems, start: Float32 | None = None, *, tolerance: float = 1e-4, iterations: int = 200
+) -> Float32:
     """Minimise every problem's regularised loss.
 
-    Each problem is ``sum_i w_i loss_i + |W|^2 / (2 C)``, the objective of scikit-learn's ``LogisticRegression``, convex, so
-    that the answer does not depend on `start`. All of them advance together by limited-memory BFGS with a backtracking line
-    search of their own; the ones that have converged drop out.
+    Each problem is ``sum_i w_i loss_i + |W|^2 / (2 C)``, the objective of scikit-learn's ``LogisticRegression``,
+    convex, so that the answer does not depend on `start`. All of them advance together by limited-memory BFGS with a
+    backtracking line search of their own; the ones that have converged drop out.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def solve(problems: Problems, start: Float32 | None = None, *, tolerance: float 
 
     Notes
     -----
-    Time O(iterations * problems * n * features * classes), in matrix products; memory `BLOCK_LOGITS` floats and a few copies.
+    Time O(iterations * problems * n * features * classes), in matrix products; memory `BLOCK_LOGITS` floats and a few
+    copies.
 
     References
     ----------
@@ -134,6 +137,7 @@ class _Objective:
             self.onehot = self.onehot[kept]
 
     def __call__(self, weights: Float32, chosen: NDArray[np.intp]) -> tuple[Float64, Float32]:
+        """Losses, shape (chosen,), and gradients, shape of `weights`, of those problems."""
         count, classes, width = weights.shape
         features, onehot = self.features, self.onehot if len(self.onehot) == 1 else self.onehot[chosen]
         logits = (weights.reshape(count * classes, width) @ features.T).reshape(count, classes, -1)
@@ -146,18 +150,17 @@ class _Objective:
             loss = rows * (np.log(mass) - own)
             logits /= mass
         else:
-            loss = rows * (np.logaddexp(0, logits) - logits * onehot)
-            np.negative(logits, out=logits)
-            np.exp(np.minimum(logits, 80, out=logits), out=logits)
-            logits += 1
-            np.reciprocal(logits, out=logits)
+            tail = np.exp(-np.abs(logits))
+            loss = rows * (np.maximum(logits, 0) - logits * onehot + np.log1p(tail))
+            logits = np.where(logits >= 0, 1, tail) / (1 + tail)
         logits -= onehot
         logits *= rows
         gradient = (logits.reshape(count * classes, -1) @ features).reshape(weights.shape)
         shrunk = self.ridge[chosen][:, None, :] * weights
         gradient += shrunk
-        value = loss.sum(axis=(1, 2), dtype=np.float64) + 0.5 * (shrunk * weights).sum(axis=(1, 2), dtype=np.float64)
-        return value, gradient
+        value: Float64 = loss.sum(axis=(1, 2), dtype=np.float64)
+        value += 0.5 * (shrunk * weights).sum(axis=(1, 2), dtype=np.float64)
+        return value, gradient.astype(np.float32, copy=False)
 
 
 def _lbfgs(problems: Problems, start: Float32, tolerance: float, iterations: int) -> Float32:
@@ -197,8 +200,8 @@ def _inverse_hessian(gradient: Float32, steps: list[Float32], turns: list[Float3
     """Two-loop recursion, for all problems side by side; pairs without curvature are passed over."""
     tiny = np.float32(1e-30)
     direction = gradient.copy()
-    scale: Float32 = 1 / np.maximum(np.sqrt(_dot(gradient, gradient)), tiny)
-    pairs = []
+    scale = (1 / np.maximum(np.sqrt(_dot(gradient, gradient)), tiny)).astype(np.float32)
+    pairs: list[tuple[Float32, Float32, Float32, Float32]] = []
     for step, turn in zip(reversed(steps), reversed(turns), strict=True):
         curvature = _dot(step, turn)
         good = curvature > tiny

@@ -76,7 +76,7 @@ def _give_back(delivery: Delivery, claimed: Claim, error: Exception) -> None:
 
 
 def fail_subject(unit: Unit, topic: str, subject: UUID, reason: str) -> None:
-    """A job failed for good: fail what it belongs to. Encoding has no round; the keeper tries it again later."""
+    """A job failed for good: fail what it belongs to. Encoding belongs to no round; the keeper tries it again later."""
     if topic in ROUND_TOPICS:
         turns.fail_round(unit, subject, f"{topic}: {reason}")
     elif topic == PredictTexts.topic:

@@ -18,9 +18,9 @@ _OLDEST_PGVECTOR = (0, 8, 4)  # HNSW corruption and recall fixes before that are
 
 
 def migrate(url: str) -> str:
-    """Apply every migration that is missing; return the revision reached."""
+    """Apply every migration that is missing; return the revision reached. Raises Unavailable."""
     engine = _engine(url)
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         try:
             config = _config()
@@ -45,9 +45,9 @@ def newest() -> str:
 
 
 def current(url: str) -> str | None:
-    """The revision the database is at; None: never migrated."""
+    """The revision the database is at; None: never migrated. Raises Unavailable."""
     engine = _engine(url)
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
     engine.dispose()
     return revision
@@ -56,6 +56,14 @@ def current(url: str) -> str | None:
 def _engine(url: str) -> sqlalchemy.Engine:
     driver_url = sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")
     return sqlalchemy.create_engine(driver_url, poolclass=sqlalchemy.NullPool)
+
+
+def _connected(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
+    try:
+        return engine.connect()
+    except sqlalchemy.exc.OperationalError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise Unavailable(f"the database does not answer: {reason}", remedy="check TITHE_DATABASE_URL") from None
 
 
 def _config() -> Config:

@@ -21,6 +21,7 @@ Measure = Callable[[Float64, Float64], Float64]
 SUM_TOLERANCE = 1e-3
 BLOCK_VALUES = 32_768  # 256 KiB of float64; a block and its scratch fit a core's own cache
 BLOCK_ROWS_AT_LEAST = 256  # with many classes a call over fewer rows costs more than the arithmetic in it
+BLOCK_VALUES_AT_MOST = 2**20  # whatever the classes and members, 8 MiB
 
 
 def score_rows(name: str, probabilities: Floats, fault: Fault, measure: Measure) -> Float64:
@@ -37,14 +38,14 @@ def score_members(name: str, probabilities: Floats, fault: Fault, measure: Measu
     """
     values = _real_array(name, probabilities, ("members", "n", "classes"))
     if not len(values):
-        raise ValueError(f"{_described(name, values)} has no members; a committee needs at least one")
+        raise ValueError(f"{_described(name, values)}, has no members; a committee needs at least one")
     return _score(name, values, values, fault, measure)
 
 
 def _score(name: str, given: Floats, members: Floats, fault: Fault, measure: Measure) -> Float64:
     count, n, classes = members.shape
     if n and not classes:
-        raise ValueError(f"{_described(name, given)} has no classes: row 0 is empty")
+        raise ValueError(f"{_described(name, given)}, has no classes: row 0 is empty")
     scores = np.empty(n)
     most_rows = _rows_per_block(count * max(classes, 1), n)
     stack_buffer, scratch_buffer = np.empty((2, count * classes * most_rows))
@@ -64,7 +65,8 @@ def _score(name: str, given: Floats, members: Floats, fault: Fault, measure: Mea
 
 
 def _rows_per_block(values_per_row: int, n: int) -> int:
-    return max(2, min(n, max(BLOCK_ROWS_AT_LEAST, BLOCK_VALUES // values_per_row)))
+    wide = min(BLOCK_ROWS_AT_LEAST, BLOCK_VALUES_AT_MOST // values_per_row)
+    return max(2, min(n, max(wide, BLOCK_VALUES // values_per_row)))
 
 
 def _row_blocks(n: int, most_rows: int) -> Iterator[slice]:
@@ -107,14 +109,14 @@ def bernoulli_fault(stack: Float64) -> tuple[int, int, str] | None:
 def _real_array(name: str, values: Floats, axes: tuple[str, ...]) -> Floats:
     array = np.asarray(values)
     if array.ndim != len(axes):
-        raise ValueError(f"{_described(name, array)} must have {len(axes)} axes, ({', '.join(axes)})")
+        raise ValueError(f"{_described(name, array)}, must have {len(axes)} axes, ({', '.join(axes)})")
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"{_described(name, array)} holds {array.dtype}, not real numbers")
+        raise ValueError(f"{_described(name, array)}, holds {array.dtype}, not real numbers")
     return array
 
 
 def _described(name: str, values: npt.NDArray[Any]) -> str:
-    return f"{name}, shape {values.shape},"
+    return f"{name}, shape {values.shape}"
 
 
 def _first_false(good: npt.NDArray[np.bool_]) -> tuple[int, int]:

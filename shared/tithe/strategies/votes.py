@@ -26,7 +26,7 @@ _ONE = 2**50  # 1 nat
 def check_size(member_probabilities: Floats, most: int) -> None:
     """Refuse a committee of more members than the arithmetic of its votes allows."""
     shape = np.shape(member_probabilities)
-    if shape and shape[0] > most:
+    if len(shape) == 3 and shape[0] > most:
         raise ValueError(f"member_probabilities, shape {shape}, has more than {most} members")
 
 

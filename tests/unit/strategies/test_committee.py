@@ -37,7 +37,8 @@ def committees(draw: st.DrawFn) -> Float64:
     row = st.lists(st.integers(0, 3), min_size=classes, max_size=classes).filter(any)
     flat = draw(st.lists(row, min_size=members * n, max_size=members * n))
     weights = np.array(flat, dtype=float).reshape(members, n, classes)
-    return weights / weights.sum(axis=2, keepdims=True)
+    stack: Float64 = weights / weights.sum(axis=2, keepdims=True)
+    return stack
 
 
 @st.composite
@@ -86,7 +87,9 @@ PLAIN: dict[Measure, Callable[[list[list[float]]], float]] = {
 }
 
 
-@pytest.mark.parametrize("measure", [committee.vote_entropy, committee.consensus_entropy, committee.mean_kl_to_consensus])
+@pytest.mark.parametrize(
+    "measure", [committee.vote_entropy, committee.consensus_entropy, committee.mean_kl_to_consensus]
+)
 @PROPERTY
 @given(probabilities=committees())
 def test_a_single_label_measure_is_its_definition(measure: Measure, probabilities: Float64) -> None:
@@ -109,10 +112,11 @@ def test_the_tiebroken_order_is_vote_entropy_then_consensus_entropy(probabilitie
     consensus = committee.consensus_entropy(probabilities)
     tiebroken = committee.vote_entropy_tiebroken(probabilities)
     for one, other in itertools.permutations(range(len(votes)), 2):
-        if votes[one] < votes[other]:
+        tied = votes[one] == votes[other]
+        if votes[one] < votes[other] or (tied and consensus[one] < consensus[other] - 1e-12):
             assert tiebroken[one] < tiebroken[other]
-        elif votes[one] == votes[other] and consensus[one] < consensus[other] - 1e-12:
-            assert tiebroken[one] < tiebroken[other]
+        if tied and consensus[one] <= consensus[other]:
+            assert tiebroken[one] <= tiebroken[other]
     assert (tiebroken >= votes).all()
     assert (tiebroken - votes < smallest_gap(len(probabilities)) / 2).all()
 
@@ -130,7 +134,8 @@ def committee_that_splits(splits: list[list[int]]) -> Floats:
     members = sum(splits[0])
     rng = np.random.default_rng(members)
     votes = [rng.permutation(np.repeat(rng.permutation(members)[: len(split)], split)) for split in splits]
-    return np.eye(members, dtype=np.float32)[np.array(votes).T]
+    stack: Floats = np.eye(members, dtype=np.float32)[np.array(votes).T]
+    return stack
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 5, 6, 8, 11, 12, 16])
@@ -223,7 +228,9 @@ def test_a_row_scores_the_same_bytes_in_any_company(measure: Measure, classes: i
 def test_the_first_bad_row_is_named_with_its_member(measure: Measure) -> None:
     stack = np.tile([0.25, 0.75], (3, 20_000, 1))
     stack[2, 15_000], stack[0, 15_001] = [np.nan, 0.5], [-1.0, 2.0]
-    with pytest.raises(ValueError, match=r"^member_probabilities, shape \(3, 20000, 2\),: member 2, row 15000 holds NaN"):
+    with pytest.raises(
+        ValueError, match=r"^member_probabilities, shape \(3, 20000, 2\): member 2, row 15000 holds NaN"
+    ):
         measure(stack)
 
 

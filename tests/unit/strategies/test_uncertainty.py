@@ -25,7 +25,8 @@ def distributions(draw: st.DrawFn) -> Float64:
     classes = draw(st.integers(1, 9))
     row = st.lists(st.integers(0, 4), min_size=classes, max_size=classes).filter(any)
     weights = np.array(draw(st.lists(row, min_size=1, max_size=30)), dtype=float)
-    return weights / weights.sum(axis=1, keepdims=True)
+    rows: Float64 = weights / weights.sum(axis=1, keepdims=True)
+    return rows
 
 
 @st.composite
@@ -116,7 +117,7 @@ def test_float32_is_scored_as_the_float64_of_the_same_values(measure: Measure) -
 def test_entropy_is_not_biased_by_tiny_probabilities() -> None:
     tiny = np.array([[1.0, 5e-324], [1.0, 1e-300], [1.0, 1e-30]])
     assert uncertainty.entropy(tiny) == pytest.approx([0.0, 1e-300 * 690.7755, 1e-30 * 69.07755], rel=1e-6, abs=1e-306)
-    assert uncertainty.entropy(np.full((1, 1000), 1e-3))[0] == pytest.approx(math.log(1000), abs=1e-13)
+    assert uncertainty.entropy(np.full((1, 1000), 1e-3))[0] == pytest.approx(math.log(1000), abs=1e-12)
 
 
 @pytest.mark.parametrize("measure", SINGLE)
@@ -146,14 +147,14 @@ def test_no_rows_no_scores(measure: Measure) -> None:
 def test_the_first_bad_row_is_named(measure: Measure, row: list[float], reason: str) -> None:
     probabilities = np.tile([0.25, 0.75], (50_000, 1))
     probabilities[[40_001, 40_007]] = row
-    with pytest.raises(ValueError, match=r"^probabilities, shape \(50000, 2\),: row 40001 .*" + reason):
+    with pytest.raises(ValueError, match=r"^probabilities, shape \(50000, 2\): row 40001 .*" + reason):
         measure(probabilities)
 
 
 @pytest.mark.parametrize("measure", SINGLE)
 def test_a_row_may_miss_one_by_a_thousandth_and_no_more(measure: Measure) -> None:
     measure(np.array([[0.5, 0.5009], [0.5, 0.4991]]))
-    with pytest.raises(ValueError, match="row 1 sums to 0.998, not to 1 within 0.001"):
+    with pytest.raises(ValueError, match=r"row 1 sums to 0\.998, not to 1 within 0\.001"):
         measure(np.array([[0.5, 0.5], [0.5, 0.498]]))
 
 
@@ -162,6 +163,6 @@ def test_what_is_no_table_of_numbers_is_refused(measure: Measure) -> None:
     with pytest.raises(ValueError, match=r"probabilities, shape \(2,\), must have 2 axes, \(n, classes\)"):
         measure(np.array([0.5, 0.5]))
     with pytest.raises(ValueError, match=r"probabilities, shape \(1, 1\), holds complex128"):
-        measure(np.array([[1j]]))  # type: ignore[arg-type]
+        measure(np.array([[1j]]))
     with pytest.raises(ValueError, match=r"probabilities, shape \(3, 0\), has no classes: row 0 is empty"):
         measure(np.empty((3, 0)))

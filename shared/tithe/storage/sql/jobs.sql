@@ -59,7 +59,3 @@ RETURNING id, topic, subject, state, last_error
 -- name: revive
 UPDATE jobs SET state = 'ready', attempt = 0, rung_at = NULL, ended_at = NULL
 WHERE state = 'failed' AND topic = 'block.embed' AND ended_at < clock_timestamp() - make_interval(secs => %(after)s)
-
--- name: next_due
--- Seconds until the earliest job that waits for its time; NULL: none waits.
-SELECT EXTRACT(EPOCH FROM min(not_before) - clock_timestamp()) FROM jobs WHERE state = 'ready' AND rung_at IS NULL

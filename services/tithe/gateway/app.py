@@ -1,0 +1,89 @@
+"""The application: routes, guards and error rendering around one Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from tithe.gateway import batches, export, health, insight, items, metrics, predict, problems, projects
+from tithe.gateway.guards import Guards
+from tithe.gateway.metrics import Meters, Timed
+from tithe.runtime import Runtime
+
+_DESCRIPTION = """
+Tithe decides which items of a large unlabeled pool people should label next, hands them out, takes the labels,
+retrains, and shows what that saved.
+
+Make a **project**, add **items**, ask for a **batch**, send its **labels**; again. Rounds of training and ranking
+happen by themselves. Every error is `application/problem+json` with a stable `code`, the `place` of the fault and a
+`remedy`.
+"""
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The gateway on this runtime. Who made the runtime closes it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # More threads than connections: those that wait for one are few, and others need none. Past that, requests wait
+        # in the event loop, where waiting is free.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = runtime.settings.gateway_connections + 8
+        app.state.uploads = anyio.CapacityLimiter(items.UPLOADS)
+        yield
+
+    app = FastAPI(
+        title="Tithe",
+        version=health.version(),
+        summary="An active-learning labeling server",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        redoc_url=None,
+    )
+    app.state.runtime = runtime
+    app.state.meters = Meters(runtime.database)
+    problems.install(app)
+    for room in (projects, items, batches, insight, predict, export, health, metrics):
+        app.include_router(room.router)
+    settings = runtime.settings
+    app.add_middleware(
+        Guards, body_limit_bytes=settings.body_limit_bytes, upload_limit_bytes=settings.upload_limit_bytes
+    )
+    app.add_middleware(Timed, meters=app.state.meters)
+    _describe_problems(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The function's name: clients made from the description keep their names when an address changes."""
+    return route.name
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Say in the description what media type errors really have."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        described = app.openapi_schema is not None
+        schema = made()
+        if not described:
+            for path in schema["paths"].values():
+                for operation in path.values():
+                    for status, response in operation.get("responses", {}).items():
+                        content = response.get("content", {})
+                        if status >= "400" and _is_problem(content):
+                            response["content"] = {problems.MEDIA_TYPE: content["application/json"]}
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _is_problem(content: dict[str, Any]) -> bool:
+    reference: str = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+    return reference.endswith("/Problem")

@@ -1,0 +1,136 @@
+"""Parquet: its index is at its end, so the upload goes to a temporary file first, and is read from there in batches."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from tithe.errors import BrokenUpload, Unavailable
+from tithe.gateway.readers.record import BadLine, Columns, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS_AT_ONCE = 512
+_BATCH_BYTES = 32 << 20
+_DEEPEST = 20
+
+
+def read_parquet(pieces: Iterable[bytes], columns: Columns, limit_bytes: int) -> Iterator[Record | BadLine]:
+    """Every row, by its number from 1.
+
+    Columns that are nothing of ours go into `meta`, unless they are to be refused; a float that is no number is null
+    there. Rows over the line limit are refused, their vectors left aside.
+    """
+    import pyarrow as pa
+
+    with tempfile.TemporaryFile(prefix="tithe-import-") as file:
+        _spool(pieces, file)
+        try:
+            yield from _read(file, columns, limit_bytes)
+        except (pa.ArrowException, OSError) as error:
+            raise BrokenUpload(
+                f"this is no Parquet file that can be read: {str(error)[:200]}", place="body",
+                remedy="write it again, or check that it was sent whole",
+            ) from error  # fmt: skip
+
+
+def _spool(pieces: Iterable[bytes], file: BinaryIO) -> None:
+    for piece in pieces:
+        try:
+            file.write(piece)
+        except OSError as error:
+            raise Unavailable("there is no room to keep the upload", remedy="free the disk of TMPDIR") from error
+    file.seek(0)
+
+
+def _read(file: BinaryIO, columns: Columns, limit_bytes: int) -> Iterator[Record | BadLine]:
+    import pyarrow.parquet as pq
+
+    # Column chunks are read through a buffer instead of whole: a row group may be as large as the file.
+    opened = pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
+    names = opened.schema_arrow.names
+    if len(set(names)) != len(names):
+        raise BrokenUpload("two columns have the same name", place="body", remedy="give each a name of its own")
+    columns.check_present(names)
+    ours = columns.ours()
+    if columns.extra == "reject" and (unknown := [name for name in names if name not in ours]):
+        raise BrokenUpload(f"{unknown[0]!r} is no field of an item", place="body", remedy="leave it out")
+    number = 0
+    average = sum(opened.metadata.row_group(at).total_byte_size for at in range(opened.num_row_groups)) // max(
+        1, opened.metadata.num_rows
+    )
+    rows = max(1, min(_ROWS_AT_ONCE, _BATCH_BYTES // max(1, average)))
+    for batch in opened.iter_batches(batch_size=rows):
+        cells = {name: _column(ours.get(name), batch.column(at)) for at, name in enumerate(batch.schema.names)}
+        for at in range(batch.num_rows):
+            number += 1
+            row = {name: column[at] for name, column in cells.items()}
+            yield _record(number, row, ours, limit_bytes)
+
+
+def _column(name: str | None, column: pa.Array) -> Any:
+    """A column's cells; vectors stay arrays, for a list of numbers in Python is twenty times as large."""
+    from pyarrow import types
+
+    if name == "vector" and (types.is_list(column.type) or types.is_large_list(column.type)
+                             or types.is_fixed_size_list(column.type)):  # fmt: skip
+        return [_numbers(cell) for cell in column]
+    if hasattr(column, "storage") and name == "vector":
+        return _column(name, column.storage)
+    return column.to_pylist()
+
+
+def _numbers(cell: pa.Scalar) -> Any:
+    if not cell.is_valid:
+        return None
+    values = cell.values
+    return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
+
+
+def _record(number: int, row: dict[str, Any], ours: dict[str, str], limit_bytes: int) -> Record | BadLine:
+    values = {ours[name]: cell for name, cell in row.items() if name in ours and cell is not None}
+    try:
+        extra = {name: _plain(cell) for name, cell in row.items() if name not in ours}
+        for name in ("meta", "label", "tokens"):
+            if name in values and not isinstance(values[name], str):
+                values[name] = _plain(values[name])
+        if isinstance(values.get("meta"), str):
+            values["meta"] = json.loads(values["meta"])
+    except (ValueError, RecursionError) as error:
+        return BadLine(number, "not_json", str(error)[:200], "write text, numbers or JSON")
+    size = sum(_size(cell) for name, cell in values.items() if name != "vector") + sum(map(_size, extra.values()))
+    if size > limit_bytes:
+        return BadLine(number, "line_too_long", f"the row is longer than {limit_bytes:,} bytes", "shorten it")
+    vector = values.get("vector")
+    return Record(number, values, extra, size + int(getattr(vector, "nbytes", 0)))
+
+
+def _plain(cell: Any, depth: int = 0) -> Any:
+    """The cell as JSON has it."""
+    if depth > _DEEPEST:
+        raise ValueError("a cell is nested too deeply")
+    if cell is None or isinstance(cell, (str, bool, int)):
+        return cell
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if isinstance(cell, dict):
+        return {str(name): _plain(inner, depth + 1) for name, inner in cell.items()}
+    if isinstance(cell, (list, tuple)):
+        return [_plain(inner, depth + 1) for inner in cell]
+    if isinstance(cell, (bytes, bytearray)):
+        raise ValueError("a cell holds bytes")  # noqa: TRY004  (a fault of the data, not of a type of ours)
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+
+
+def _size(cell: Any) -> int:
+    if isinstance(cell, str):
+        return len(cell.encode("utf-8", "surrogatepass"))
+    if isinstance(cell, dict):
+        return sum(len(str(name)) + _size(inner) for name, inner in cell.items())
+    if isinstance(cell, list):
+        return sum(map(_size, cell))
+    return 8

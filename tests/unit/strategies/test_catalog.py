@@ -1,0 +1,184 @@
+"""What every strategy in the catalog promises, whichever it is."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tithe.contracts.projects import Task
+from tithe.strategies.catalog import CATALOG, SEVERAL_LABELS, Needs, Strategy, lookup
+from tithe.strategies.votes import smallest_gap
+
+Array = npt.NDArray[Any]
+N, CLASSES, MEMBERS = 60, 4, 5
+#: Every strategy with every task it serves.
+SERVED = [(strategy, task) for strategy in CATALOG.values() for task in sorted(strategy.tasks)]
+WITH_VALUES = [(strategy, task) for strategy, task in SERVED if strategy.needs is not Needs.NOTHING]
+WITH_SCORES = [(strategy, task) for strategy, task in SERVED if strategy.needs is not Needs.VECTORS]
+PREDICTED = [(strategy, task) for strategy, task in WITH_SCORES if strategy.needs is not Needs.NOTHING]
+
+
+def each(cases: list[tuple[Strategy, str]]) -> pytest.MarkDecorator:
+    """Run a test for every pair, named like margin-text_classification."""
+    return pytest.mark.parametrize(("strategy", "task"), cases, ids=[f"{s.name}-{task}" for s, task in cases])
+
+
+def material(strategy: Strategy, task: str, n: int = N, dtype: type = np.float64) -> Array:
+    """Candidates as the strategy needs them, axis of the items as :func:`axis` says."""
+    rng = np.random.default_rng(5)
+    match strategy.needs:
+        case Needs.NOTHING:
+            return rng.permutation(10 * n)[:n]
+        case Needs.VECTORS:
+            return rng.normal(size=(n, 6)).astype(dtype)
+        case Needs.PROBABILITIES:
+            shape: tuple[int, ...] = (n,)
+        case Needs.COMMITTEE:
+            shape = (MEMBERS, n)
+    if task in SEVERAL_LABELS:
+        return rng.random((*shape, CLASSES)).astype(dtype)
+    return rng.dirichlet(np.ones(CLASSES), shape).astype(dtype)
+
+
+def axis(strategy: Strategy) -> int:
+    return 1 if strategy.needs is Needs.COMMITTEE else 0
+
+
+def call(strategy: Strategy, task: str, candidates: Array, seed: int = 3) -> Array:
+    function = strategy.function_for(task)
+    match strategy.needs:
+        case Needs.NOTHING:
+            return function(candidates, seed)
+        case Needs.VECTORS:
+            return function(candidates, 7, np.random.default_rng(seed))
+        case _:
+            return function(candidates)
+
+
+@each(SERVED)
+def test_the_answer_is_scores_or_positions(strategy: Strategy, task: str) -> None:
+    answer = call(strategy, task, material(strategy, task))
+    if strategy.needs is Needs.VECTORS:
+        assert (answer.dtype, answer.shape) == (np.dtype(np.int64), (7,))
+        assert len(np.unique(answer)) == 7
+    else:
+        assert (answer.dtype, answer.shape) == (np.dtype(np.float64), (N,))
+        assert (answer >= 0.0).all()
+
+
+@each(SERVED)
+def test_the_input_is_unchanged_even_if_it_may_not_be_written(strategy: Strategy, task: str) -> None:
+    candidates = material(strategy, task)
+    before = candidates.copy()
+    candidates.setflags(write=False)
+    call(strategy, task, candidates)
+    assert candidates.tobytes() == before.tobytes()
+
+
+@each(SERVED)
+def test_the_same_seed_gives_the_same_bytes(strategy: Strategy, task: str) -> None:
+    candidates = material(strategy, task)
+    untouched = repr(np.random.get_state())  # noqa: NPY002  # the global generator, which no strategy may use
+    assert call(strategy, task, candidates).tobytes() == call(strategy, task, candidates).tobytes()
+    assert repr(np.random.get_state()) == untouched  # noqa: NPY002
+
+
+@each(WITH_VALUES)
+def test_float32_is_accepted(strategy: Strategy, task: str) -> None:
+    narrow = material(strategy, task, dtype=np.float32)
+    assert call(strategy, task, narrow).tobytes() == call(strategy, task, narrow.astype(np.float64)).tobytes()
+
+
+@each(SERVED)
+def test_an_empty_pool_has_an_empty_answer(strategy: Strategy, task: str) -> None:
+    assert call(strategy, task, material(strategy, task, n=0)).shape == (0,)
+
+
+@each(WITH_SCORES)
+def test_scores_move_with_their_rows(strategy: Strategy, task: str) -> None:
+    candidates = material(strategy, task)
+    order = np.random.default_rng(0).permutation(N)
+    moved = call(strategy, task, np.take(candidates, order, axis=axis(strategy)))
+    assert moved.tobytes() == call(strategy, task, candidates)[order].tobytes()
+
+
+@each(WITH_VALUES)
+def test_nan_is_refused(strategy: Strategy, task: str) -> None:
+    candidates = material(strategy, task)
+    candidates[..., 8, 1] = np.nan
+    argument = next(iter(inspect.signature(strategy.function_for(task)).parameters))
+    with pytest.raises(ValueError, match=rf"^{argument}, shape .* row 8 holds NaN"):
+        call(strategy, task, candidates)
+
+
+@each(PREDICTED)
+def test_nothing_scores_above_doubt_or_below_certainty(strategy: Strategy, task: str) -> None:
+    """Most doubt: uniform rows, or for votes and divergences members who are certain of different classes."""
+    scores = call(strategy, task, material(strategy, task))
+    several = task in SEVERAL_LABELS
+    certain = np.eye(CLASSES)[:1]
+    doubt = np.full((1, CLASSES), 0.5 if several else 1 / CLASSES)
+    if strategy.needs is Needs.COMMITTEE:
+        certain = np.repeat(certain[None], MEMBERS, axis=0)
+        doubt = np.repeat(doubt[None], MEMBERS, axis=0)
+        if strategy.name != "consensus_entropy":
+            voices = np.arange(MEMBERS) % (2 if several else CLASSES)
+            doubt = (np.repeat(voices[:, None], CLASSES, 1) if several else np.eye(CLASSES)[voices])[:, None].astype(
+                float
+            )
+    assert call(strategy, task, certain).tolist() == [0.0]
+    # Five members over four classes split alike in many rows; the tie-broken score then goes on to the consensus.
+    slack = smallest_gap(MEMBERS) / 2 if strategy.name == "vote_entropy_tiebroken" else 1e-12
+    assert call(strategy, task, doubt)[0] >= scores.max() - slack
+    assert scores.min() >= 0.0
+
+
+def test_the_tasks_are_those_of_the_projects() -> None:
+    served = set().union(*(strategy.tasks for strategy in CATALOG.values()))
+    assert served == {str(task) for task in Task}
+    for strategy in CATALOG.values():
+        assert (strategy.multilabel is not None) == (Task.MULTILABEL in strategy.tasks)
+
+
+def test_the_catalog_is_complete_and_read_only() -> None:
+    assert set(CATALOG) == {
+        "random", "entropy", "margin", "least_confident", "vote_entropy", "vote_entropy_tiebroken", "consensus_entropy",
+        "kl_to_consensus", "k_center", "coverage", "typical",
+    }  # fmt: skip
+    for name, strategy in CATALOG.items():
+        assert strategy.name == name
+        assert strategy.summary.endswith(".")
+        assert strategy.reference
+        for function in filter(None, (strategy.function, strategy.multilabel)):
+            for section in ("Parameters", "Returns", "Raises", "References", "Examples"):
+                assert f"{section}\n    ---" in (function.__doc__ or ""), f"{name}: no {section}"
+    with pytest.raises(TypeError):
+        CATALOG["margin"] = CATALOG["entropy"]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        CATALOG["margin"].name = "entropy"  # type: ignore[misc]
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    assert lookup("kl_to_consensus") is CATALOG["kl_to_consensus"]
+    with pytest.raises(
+        ValueError, match=r"^no strategy is called 'least_confidence'; did you mean 'least_confident'\?"
+    ):
+        lookup("least_confidence")
+    with pytest.raises(
+        ValueError, match=r"^no strategy is called 'zzz'; there are consensus_entropy, coverage, entropy"
+    ):
+        lookup("zzz")
+
+
+def test_a_task_that_is_not_served_is_refused() -> None:
+    with pytest.raises(
+        ValueError,
+        match="'vote_entropy_tiebroken' does not serve 'multilabel_classification', only text_classification, vector_",
+    ):
+        CATALOG["vote_entropy_tiebroken"].function_for("multilabel_classification")
+    with pytest.raises(ValueError, match="'margin' does not serve 'token_classification'"):
+        CATALOG["margin"].function_for("token_classification")
