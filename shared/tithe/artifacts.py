@@ -73,13 +73,7 @@ class BlockWriter:
         self._put(header.getbuffer())
 
     def append(self, chunk: Float32) -> None:
-        """Write the next rows: float32, shape (some, dimension), left unchanged.
-
-        Raises
-        ------
-        ValueError
-            For a chunk of another dimension, or a row too many.
-        """
+        """Write the next rows: float32, shape (some, dimension), left unchanged. ValueError when they do not fit."""
         if chunk.ndim != 2 or chunk.shape[1] != self._dimension or self._written + len(chunk) > self._rows:
             block = f"a block of {self._rows} x {self._dimension}"
             raise ValueError(f"a chunk of shape {chunk.shape} after {self._written} rows does not fit {block}")
@@ -106,12 +100,7 @@ class ArtifactStore:
     A file appears under its key complete or not at all: it is written beside its place under a temporary name,
     flushed to the disk, and renamed; then the folder is flushed. Writing a key again replaces the file; a reader that
     has the old one open keeps it. A checksum is verified when this process first opens the file, and again when its
-    size or time of change differ.
-
-    Parameters
-    ----------
-    root
-        The folder; made on the first write.
+    size or time of change differ. The root is made on the first write.
     """
 
     def __init__(self, root: Path) -> None:
@@ -131,15 +120,8 @@ class ArtifactStore:
     def block_writer(self, key: str, rows: int, dimension: int) -> Iterator[BlockWriter]:
         """Store a block chunk by chunk, so that no more than a chunk is ever held.
 
-        Leaving the with statement with all rows in gives the file its key; ``writer.stored`` then says what was
-        written. Leaving it by an exception, or with rows missing, leaves nothing behind.
-
-        Parameters
-        ----------
-        key
-            Relative posix path.
-        rows, dimension
-            The block's shape, known from the start; both positive.
+        Leaving the with statement with all `rows` of `dimension` numbers in gives the file its key; ``writer.stored``
+        then says what was written. Leaving it by an exception, or with rows missing, leaves nothing behind.
 
         Raises
         ------
@@ -180,7 +162,7 @@ class ArtifactStore:
 
     def write_model(self, key: str, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> Stored:
         """Store named arrays (numbers or booleans) and texts as a safetensors file. Raises InvalidKey."""
-        from safetensors.numpy import save  # noqa: PLC0415 - whoever opens blocks only never pays for it
+        from safetensors.numpy import save
 
         content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, dict(meta))
         with self._replacing(key) as file:
@@ -189,7 +171,7 @@ class ArtifactStore:
 
     def read_model(self, key: str, sha256: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         """The arrays and texts of :meth:`write_model`, copied out of the file. Raises as :meth:`open_block`."""
-        from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - as in write_model
+        from safetensors import SafetensorError, safe_open
 
         path = self._verify(key, sha256)
         try:
@@ -202,19 +184,14 @@ class ArtifactStore:
     def delete_prefix(self, prefix: str) -> int:
         """Delete the file, or the folder with all in it, at that key. Returns how many files went; none is no error."""
         path = self._path(prefix)
-        if not path.is_dir():
-            gone = int(path.exists())
-            path.unlink(missing_ok=True)
-            return gone
-        gone = sum(1 for found in path.rglob("*") if found.is_file())
-        shutil.rmtree(path)
-        return gone
+        files = [found for found in (path, *path.rglob("*")) if found.is_file()]
+        for found in files:
+            found.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)  # the empty folders
+        return len(files)
 
     def sweep(self, older_than_seconds: float = 86_400) -> int:
-        """Delete temporary files that writers who died left behind. Returns how many went.
-
-        Younger ones may still be in somebody's hands: `older_than_seconds` is longer than any one file takes to write.
-        """
+        """Delete what writers who died left behind, if older than any file takes to write. Returns how many went."""
         horizon = time.time() - older_than_seconds
         gone = 0
         for path in self.root.rglob(f"{_TEMPORARY}*"):
@@ -253,7 +230,7 @@ class ArtifactStore:
 
     @contextmanager
     def _replacing(self, key: str) -> Iterator[IO[bytes]]:
-        """A temporary file that takes the key's place when the with statement ends well, and vanishes when it does not."""
+        """A temporary file that takes the key's place when all goes well, and vanishes when it does not."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
@@ -268,15 +245,11 @@ class ArtifactStore:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        for folder in (path.parent, *path.parent.parents):  # a new folder's own name must survive a power cut too
-            _flush(folder)
+        for folder in path.parents:  # a new folder's own name must survive a power cut too
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             if folder == self.root:
                 break
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

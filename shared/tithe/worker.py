@@ -40,6 +40,7 @@ def worker_app(service: str, handlers: Handlers) -> Bus:
     return celery_app(
         broker_url(settings),
         {message: bound(target) for message, target in handlers.items()},
+        module=f"tithe.{service}.worker",
         limit_seconds=settings.task_limit_seconds,
         processes=settings.worker_processes,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from tithe.errors import Hopeless
 from tithe.gateway.app import create_app
@@ -228,8 +229,10 @@ def test_an_error_nobody_expected_tells_nothing_of_its_insides(
 
     for failure in (fail, hopeless):
         monkeypatch.setattr("tithe.storage.projects.page", failure)
-        answer = gateway.get("/v1/projects")
+        with capture_logs() as logs:
+            answer = gateway.get("/v1/projects")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert [(one["event"], one["path"]) for one in logs] == [("request_failed", "/v1/projects")]
         assert answer.headers["content-type"] == PROBLEM
         assert "hunter2" not in answer.text
         assert "secret" not in answer.text

@@ -96,6 +96,7 @@ def send_labels(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             min_length=1,
             max_length=200,
             pattern=r"^[\x20-\x7e]+$",

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from starlette.exceptions import HTTPException
-
 from tithe.contracts.api import Imported, RejectedLine
 from tithe.contracts.projects import Project
 from tithe.errors import BadInput, BrokenUpload, TitheError, TooLarge
@@ -56,7 +54,7 @@ class Intake:
             for record in records:
                 self._take(record)
             self._admit()
-        except (TitheError, HTTPException, OSError) as error:
+        except TitheError as error:
             self._keep_what_came(error)
             raise
         except BaseException:
@@ -101,14 +99,13 @@ class Intake:
             )  # fmt: skip
             self.rejected_since -= 1  # the chunk has counted it
 
-    def _keep_what_came(self, error: TitheError | HTTPException | OSError) -> None:
+    def _keep_what_came(self, error: TitheError) -> None:
         """An upload that was cut: whole lines that came before the cut are kept."""
-        if isinstance(error, (BrokenUpload, TooLarge, HTTPException, OSError)):
+        if isinstance(error, (BrokenUpload, TooLarge)):
             with contextlib.suppress(TitheError):
                 self._admit()
         self._end(whole=False)
-        if isinstance(error, TitheError):
-            error.facts.update(self._facts())
+        error.facts.update(self._facts())
 
     def _end(self, *, whole: bool) -> None:
         with contextlib.suppress(TitheError):  # the project is gone, or the database: there is nothing to end

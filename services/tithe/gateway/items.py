@@ -11,11 +11,12 @@ import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from tithe.contracts.api import Imported, ImportProgress
 from tithe.contracts.projects import Project
-from tithe.errors import BrokenUpload, NotFound, Unavailable, UnsupportedMedia
+from tithe.errors import BrokenUpload, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from tithe.gateway.checks import Checker
 from tithe.gateway.context import Here, ProjectId
 from tithe.gateway.intake import Intake
@@ -159,6 +160,8 @@ def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
     while True:
         try:
             piece = anyio.from_thread.run(receive)
+        except HTTPException as error:  # from the guard that counts
+            raise TooLarge(error.detail, place="body", remedy="send the rest in another upload") from error
         except ClientDisconnect as error:
             raise BrokenUpload("the upload ended early", place="body", remedy=_AGAIN) from error
         except TimeoutError as error:

@@ -18,14 +18,21 @@ Deliver = Callable[[TaskMessage], None]
 
 
 def celery_app(
-    broker_url: str, handlers: Mapping[type[TaskMessage], Deliver], *, limit_seconds: int = 3600, processes: int = 1
+    broker_url: str,
+    handlers: Mapping[type[TaskMessage], Deliver],
+    *,
+    module: str | None = None,
+    limit_seconds: int = 3600,
+    processes: int = 1,
 ) -> Celery:
     """An application that answers the topics of `handlers` and can send to any topic.
+
+    `module` is where the application is made: a spawned child knows no task before it has imported that.
 
     The visibility timeout is above twice the hard limit: a message is not given to a second worker while the first may
     still be at it. (Were it, the second would find the row claimed and do nothing.)
     """
-    app = Celery("tithe", broker=broker_url, set_as_current=False)
+    app = Celery("tithe", broker=broker_url, set_as_current=False, include=[module] if module else [])
     visibility = 2 * limit_seconds + 600
     app.conf.update(
         result_backend=None,

@@ -12,7 +12,7 @@ COLDEST, HOTTEST = 1e-2, 1e2
 
 
 def negative_log_likelihood(logits: Float64, onehot: Float64, *, single: bool) -> float:
-    """Mean over the rows, in nats, of ``-sum_k t_k log p_k``; with ``single=False`` each class's two outcomes are summed.
+    """Mean over the rows, in nats, of ``-sum_k t_k log p_k``; without `single`, each class's two outcomes are summed.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def fit_temperature(logits: NDArray[np.floating], truth: NDArray[np.bool_], *, s
 
     References
     ----------
-    Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2. Platt (1999),
-    Probabilistic outputs for support vector machines, Advances in Large Margin Classifiers, 61-74 (smoothed targets).
+    Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern neural networks, ICML, section 4.2.
+    Platt (1999), Probabilistic outputs for support vector machines, 61-74 (smoothed targets).
     """
     from scipy.optimize import minimize_scalar  # half a second that only trainers pay
 

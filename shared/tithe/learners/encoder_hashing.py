@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,8 +85,8 @@ class HashingEncoder:
 
 def _word_terms(words: list[str]) -> Iterable[str]:
     yield from words
-    for one, next_one in zip(words, words[1:], strict=False):
-        yield f"{one} {next_one}"
+    for pair in pairwise(words):
+        yield " ".join(pair)
 
 
 def _letter_terms(words: list[str]) -> Iterable[str]:

@@ -14,8 +14,7 @@ import numpy as np
 from tithe.errors import Unavailable
 from tithe.learners.protocol import Float32, Progress
 
-#: Tokens of a text that are read, the two special ones included; what follows is ignored. The model was made for so
-#: many.
+#: Tokens of a text that are read, the two special ones included; what follows is ignored.
 MAX_TOKENS = 256
 #: Texts of about the same length that go through the model together.
 _TOGETHER = 8
@@ -55,7 +54,8 @@ class MiniLmEncoder:
     References
     ----------
     Wang et al. (2020), MiniLM: deep self-attention distillation for task-agnostic compression of pre-trained
-    Transformers, NeurIPS 33, 5776-5788. Reimers & Gurevych (2019), Sentence-BERT, EMNLP, 3982-3992.
+    Transformers, NeurIPS 33, 5776-5788.
+    Reimers & Gurevych (2019), Sentence-BERT, EMNLP, 3982-3992.
     """
 
     dimension = 384

@@ -22,7 +22,7 @@ FOLDS = 5
 
 
 class LinearLearner:
-    """Logistic regression on fixed vectors, tuned, calibrated and with a committee, in well under a second at 500 labels.
+    """Logistic regression on fixed vectors, tuned, calibrated, with a committee: well under a second at 500 labels.
 
     A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the
     model's head, the committee's (stratified bootstrap) and the folds' in one batch of

@@ -211,7 +211,7 @@ class LinearModel:
         heads, learned, prior = tensors["heads"], tensors["learned"], tensors["prior"]
         mean, scale = tensors.get("mean"), tensors.get("scale")
         fits = heads.ndim == 3 and heads.shape[1] == len(learned) and 0 < len(learned) <= len(prior)
-        fits = fits and 0 <= learned.min() and learned.max() < len(prior)
+        fits = fits and learned.min() >= 0 and learned.max() < len(prior)
         if not fits or any(array is not None and array.shape != (heads.shape[2] - 1,) for array in (mean, scale)):
             shapes = ", ".join(f"{name} {array.shape}" for name, array in sorted(tensors.items()))
             raise ValueError(f"the model's arrays do not fit together: {shapes}")

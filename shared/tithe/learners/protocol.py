@@ -1,4 +1,4 @@
-"""What an encoder, a learner and a model are. Imports numpy only: services name these types without paying for any of them."""
+"""What an encoder, a learner and a model are. Imports NumPy only: services name these types without paying for them."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def f1_per_class(truth: Bool, predicted: Bool) -> Float64:
 
 
 def macro_f1(truth: Bool, predicted: Bool) -> float:
-    """Plain mean of :func:`f1_per_class` over the classes that occur in the truth or in the predictions; 0 if none does."""
+    """Plain mean of :func:`f1_per_class` over the classes in the truth or in the predictions; 0 if there are none."""
     scores = f1_per_class(truth, predicted)
     return float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
 
@@ -75,7 +75,7 @@ def decide(probabilities: Float64, *, single: bool) -> Bool:
 
 
 def log_loss(probabilities: Float64, truth: Bool, *, single: bool) -> float:
-    """Mean negative log likelihood in nats: a row's ``-log p`` of its class, or its sum over classes where each stands alone."""
+    """Mean negative log likelihood in nats a row: ``-log p`` of its class, or summed over classes that stand alone."""
     if not len(truth):
         return 0.0
     own = np.log(np.where(truth, probabilities, 1 - probabilities) if not single else probabilities[truth])

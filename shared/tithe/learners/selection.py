@@ -15,6 +15,8 @@ from tithe.learners.solver import Float32, Link
 #: How much better a candidate must score, times 1 / sqrt(rows), for each tenfold step of C and each full step of class
 #: weighting away from what is expected: held-out scores of few rows are mostly noise.
 CAUTION = 1.5
+#: With fewer labels nothing is tried: what is expected does as well (measured), and classes of one are never held out.
+FEWEST_ROWS = 100
 #: Rows looked at; beyond, a sample decides.
 SELECTION_ROWS = 5000
 #: Up to so many labels times classes the whole grid is searched, around what is expected.
@@ -105,7 +107,7 @@ def choose(
 
     Returns
     -------
-    The candidate to fit with: the expected one when no row is ever held out.
+    The candidate to fit with: the expected one below `FEWEST_ROWS`, or when no row is ever held out.
 
     Notes
     -----
@@ -115,7 +117,7 @@ def choose(
     small = onehot.size <= WIDE_SEARCH
     grid = grid_for(onehot, link, likely if small or previous is None else previous)
     folds = np.unique(fold[fold >= 0])
-    if not len(folds):
+    if not len(folds) or onehot.shape[1] < FEWEST_ROWS:
         return likely
     weights = np.tile((fold != folds[:, None]).astype(np.float32), (len(grid.powers), 1))
     power = np.repeat(np.array(grid.powers, np.float32), len(folds))
@@ -134,7 +136,7 @@ def choose(
 
 
 def held_out_logits(features: Float32, fold: NDArray[np.int64], heads: Float32) -> Float32:
-    """Each row's logits from the head of the fold that holds it out: float32, shape (n, classes); NaN where none does."""
+    """Each row's logits from the head that had not seen it: float32, shape (n, classes); NaN for rows all have seen."""
     logits = np.full((features.shape[0], heads.shape[1]), np.nan, np.float32)
     for number, head in zip(np.unique(fold[fold >= 0]), heads, strict=True):
         rows = fold == number

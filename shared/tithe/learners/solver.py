@@ -220,7 +220,7 @@ def _inverse_hessian(gradient: Float32, steps: list[Float32], turns: list[Float3
 def _line_search(
     objective: _Objective, weights: Float32, value: Float64, gradient: Float32, direction: Float32
 ) -> tuple[Float32, Float64, Float32, NDArray[np.bool_]]:
-    """Halve each problem's step until its loss falls enough; a problem whose loss cannot fall stays put and is stuck."""
+    """Halve each problem's step until its loss falls enough; one whose loss cannot fall stays put and is stuck."""
     slope = _dot(gradient, direction)[:, 0, 0].astype(np.float64)
     moved, next_value, next_gradient = weights.copy(), value.copy(), gradient.copy()
     pending = np.arange(len(weights))

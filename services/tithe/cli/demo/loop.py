@@ -111,11 +111,9 @@ class Demo:
                 stage.note = line
                 self._look(None)
 
-            target = curve[-1][1] if curve else 1.0
             result = random_baseline.grow(
-                task, target, [labels for labels, _ in curve], seeds=range(defaults.RANDOM_SEEDS),
-                seconds=self.options.random_seconds, say=say,
-            )  # fmt: skip
+                task, curve, seeds=range(defaults.RANDOM_SEEDS), seconds=self.options.random_seconds, say=say
+            )
             stage.note = f"samples of up to {result.tried:,}"
         return result
 

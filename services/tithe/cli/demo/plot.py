@@ -35,9 +35,9 @@ def draw(
         )
     axes.set_xlabel("labels")
     axes.set_ylabel(f"{metric} on held-out reviews")
-    if sizes and sizes[-1] > 4 * curve[-1][0]:
+    if sizes and sizes[-1] > 3 * curve[-1][0]:
         axes.set_xscale("log")
-    axes.set_title(title)
+    axes.set_title(title, fontsize=11)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", frameon=False)
     figure.tight_layout()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tithe.cli.demo.data import Review, Sample
 from tithe.contracts.projects import Metric
@@ -21,8 +22,11 @@ from tithe.runtime import Runtime
 from tithe.storage import pool
 from tithe.storage.database import Unit
 
-#: Samples grow by this beyond the strategy's own budget.
-_GROWTH = 1.15
+#: Samples grow by this beyond the strategy's own budget, until they are good enough; then the gap is halved so often.
+_GROWTH = 1.4
+_BISECTIONS = 3
+#: Unlabeled rows the learner is shown, as the trainer does.
+_SAMPLE_ROWS = 3000
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ class Task:
 
     def score(self, chosen: npt.NDArray[np.intp], seed: int) -> float:
         """Fit on the chosen rows as the trainer fits, and score on the held-out set."""
-        rest = np.random.default_rng(seed).permutation(len(self.features))[: 2 * len(chosen) + 3000]
-        unlabeled = self.features[np.setdiff1d(rest, chosen)]
+        every = np.concatenate([self.features, self.test_features])
+        rng = np.random.default_rng([seed, len(chosen)])
+        unlabeled = every[np.sort(rng.choice(len(every), min(len(every), _SAMPLE_ROWS), replace=False))]
         try:
             model = registry.get_learner().fit(
                 self.features[chosen], self.targets[chosen], self.classes, task="single", metric=self.metric,
@@ -67,10 +72,10 @@ class Point:
 class RandomCurve:
     """What random samples of growing size reached."""
 
+    target: float  #: the strategy's final score
     pool_rows: int
-    points: list[Point] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)  #: by size
     full_pool_score: float | None = None
-    reached_at: int | None = None  #: the first size whose median reached the strategy's final score
     ran_out_of_time: bool = False
 
     @property
@@ -78,9 +83,18 @@ class RandomCurve:
         """The largest sample every seed was tried with."""
         return self.points[-1].labels if self.points else 0
 
+    @property
+    def reached_at(self) -> int | None:
+        """The first size whose median is the strategy's final score or better; None: none that was tried."""
+        return next((point.labels for point in self.points if point.median >= self.target), None)
+
     def at(self, labels: int) -> Point | None:
         """The point of that size."""
         return next((point for point in self.points if point.labels == labels), None)
+
+    def add(self, point: Point) -> None:
+        """Put a point where it belongs."""
+        self.points = sorted([*self.points, point], key=lambda one: one.labels)
 
 
 def read_task(runtime: Runtime, project_id: UUID, sample: Sample, metric: Metric) -> Task:
@@ -105,43 +119,46 @@ def read_task(runtime: Runtime, project_id: UUID, sample: Sample, metric: Metric
     return Task(*gather(sample.pool), *gather(sample.test), len(sample.classes), metric)
 
 
-def sizes_to_try(curve: Sequence[int], pool_rows: int) -> Iterator[int]:
-    """The strategy's own label counts, then growing ones up to the whole pool.
-
-    Examples
-    --------
-    >>> list(sizes_to_try([40, 80], 120))
-    [40, 80, 92, 106, 120]
-    """
-    size = 0
-    for size in curve:
-        yield size
-    while size < pool_rows:
-        size = min(pool_rows, max(size + 1, round(size * _GROWTH)))
-        yield size
-
-
 def grow(
-    task: Task, target: float, curve: Sequence[int], *, seeds: Sequence[int], seconds: float, say: Callable[[str], None]
+    task: Task, curve: Sequence[tuple[int, float]], *, seeds: Sequence[int], seconds: float, say: Callable[[str], None]
 ) -> RandomCurve:
-    """Score random samples of growing size until their median reaches `target`, the pool ends, or time is up."""
-    began = time.monotonic()
-    rows = len(task.features)
-    result = RandomCurve(rows)
-    say("every label of the pool")
-    result.full_pool_score = task.score(np.arange(rows), seeds[0])
-    order = {seed: np.random.default_rng([seed, 1]).permutation(rows) for seed in seeds}
-    for size in sizes_to_try(curve, rows):
-        say(f"{size} random labels, {len(seeds)} seeds")
-        point = Point(size, [])
-        for seed in seeds:
-            if time.monotonic() - began > seconds:
-                result.ran_out_of_time = True
-                return result
-            point.scores.append(task.score(order[seed][:size], seed))
-        result.points.append(point)
-        if result.reached_at is None and point.median >= target:
-            result.reached_at = size
-        if result.reached_at is not None and size >= max(curve, default=0):
-            return result
+    """Score random samples until their median is as good as the curve's last point, the pool ends, or time is up.
+
+    What counts comes first: the curve's last size, then growing ones; then sizes between the last that was not enough
+    and the first that was; then the rest of the curve, for the picture.
+    """
+    final, target = curve[-1] if curve else (0, 1.0)
+    result = RandomCurve(target, len(task.features))
+    until = time.monotonic() + seconds
+    order = {seed: np.random.default_rng([seed, 1]).permutation(result.pool_rows) for seed in seeds}
+    # Matrices are small: threads would only wait for one another, and on a busy machine for long.
+    with threadpool_limits(limits=1):
+        say("every label of the pool")
+        result.full_pool_score = task.score(np.arange(result.pool_rows), seeds[0])
+        for size in _sizes(result, [labels for labels, _ in curve], final):
+            say(f"{size:,} random labels, {len(seeds)} seeds")
+            found: list[float] = []
+            for seed in seeds:
+                if time.monotonic() > until:
+                    result.ran_out_of_time = True
+                    return result
+                found.append(task.score(order[seed][:size], seed))
+            result.add(Point(size, found))
     return result
+
+
+def _sizes(result: RandomCurve, curve: Sequence[int], final: int) -> Iterator[int]:
+    """The sizes to try, one by one; each is tried before the next is asked for."""
+    if final:
+        yield final
+    size = final
+    while result.reached_at is None and size < result.pool_rows:
+        size = min(result.pool_rows, round(size * _GROWTH) + 1)
+        yield size
+    for _ in range(_BISECTIONS):
+        enough = result.reached_at
+        short = max((point.labels for point in result.points if enough and point.labels < enough), default=0)
+        if enough is None or not short or enough - short < 10:
+            break
+        yield (short + enough) // 2
+    yield from (labels for labels in curve if result.at(labels) is None)

@@ -148,7 +148,7 @@ def verdict(outcome: Outcome) -> str:
             f"Within random's range: {final:.3f}, where random's best of {len(same.scores)} is {max(same.scores):.3f}"
         )
     reached, tried = outcome.random.reached_at, outcome.random.tried
-    needed = f"{reached:,} labels" if reached else f"more than the {tried:,} labels tried"
+    needed = f"{reached:,}" if reached else f"more than {tried:,}"
     return f"{outcome.labels_used} labels chosen by {outcome.options.strategy} are worth {needed} chosen at random"
 
 
