@@ -87,3 +87,14 @@ def test_nothing_committed_names_a_machine_of_ours():
         if path.is_file() and path.stat().st_size < 500_000:
             text = path.read_text("utf-8", errors="ignore")
             assert not [word for word in ours if word in text], name
+
+
+def test_the_example_environment_names_every_setting_with_its_default():
+    from tithe.settings import Settings
+
+    text = (ROOT / ".env.example").read_text()
+    missing = [name for name in Settings.model_fields if f"# TITHE_{name.upper()}=" not in text]
+    assert missing == []
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            assert f"# TITHE_{name.upper()}={field.default:g}" in text or f"={field.default}" in text, name

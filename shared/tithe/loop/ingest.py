@@ -21,7 +21,7 @@ from tithe.storage.pool import NewItem
 class BlockSizes:
     """How many rows one block holds: few where they must be encoded, many where vectors come ready-made."""
 
-    text_rows: int = 2048
+    text_rows: int = 1024
     vector_rows: int = 131_072
 
     def of(self, task: Task) -> int:
