@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     # The work.
     block_rows: int = Field(
-        default=2048, ge=1, description="rows encoded by one job: small, so that a lost one is cheap"
+        default=1024, ge=1, description="rows encoded by one job: small, so that a lost one is cheap"
     )
     vector_block_rows: int = Field(default=131_072, ge=1, description="rows per block where vectors come ready-made")
     encoder_threads: int = Field(default=1, ge=1)

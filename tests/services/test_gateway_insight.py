@@ -23,8 +23,8 @@ from tithe.contracts.tasks import MESSAGES
 from tithe.gateway.app import create_app
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime
-from tithe.storage import checks, jobs, predictions
 from tithe.scorer.handlers import HANDLERS as SCORER
+from tithe.storage import checks, jobs, predictions
 from tithe.sync.handlers import HANDLERS as SYNC
 from tithe.trainer.handlers import HANDLERS as TRAINER
 from tithe.worker import _resolve
@@ -84,7 +84,12 @@ def test_status_tells_how_far_the_project_is(gateway: TestClient, runtime: Runti
     Status.model_validate(before)
     assert before["counts"] == {"items": 48, "test": 8, "labeled": 0, "skipped": 0, "leased": 0, "unlabeled": 40}
     assert before["embedding"] == {"blocks_ready": 0, "blocks": 1, "rows_ready": 0, "rows": 48, "imports_running": 0}
-    assert (before["round"], before["model"], before["ranking"]["round"], before["finished"]) == (None, None, None, False)
+    assert (before["round"], before["model"], before["ranking"]["round"], before["finished"]) == (
+        None,
+        None,
+        None,
+        False,
+    )
     work_off(runtime)
     gateway.post(f"{at}/batches", json={"annotator": "bob", "size": 4})
     label(gateway, at, skip=2, size=12)
@@ -197,7 +202,9 @@ def test_vectors_and_items_are_predicted_at_once(gateway: TestClient, runtime: R
     ids = ["i39", "i2", "t1", "i2"]
     items = gateway.post(f"{at}/predict", json={"item_ids": ids}).json()["predictions"]
     assert [one["label"] for one in items] == ["spam", "ham", "spam", "ham"]
-    gateway.post(f"{at}/items", content='{"id": "new", "vector": [1, 2, 3, 4]}', headers={"content-type": "application/jsonl"})
+    gateway.post(
+        f"{at}/items", content='{"id": "new", "vector": [1, 2, 3, 4]}', headers={"content-type": "application/jsonl"}
+    )
     assert gateway.post(f"{at}/predict", json={"item_ids": ["new", "i1"]}).json()["predictions"][0] is None
 
 

@@ -137,7 +137,9 @@ BAD_LINES: list[tuple[bytes, str]] = [
 ]
 
 
-def test_a_line_that_cannot_be_taken_is_told_by_its_number_and_costs_nothing_else(gateway: TestClient, runtime: Runtime):
+def test_a_line_that_cannot_be_taken_is_told_by_its_number_and_costs_nothing_else(
+    gateway: TestClient, runtime: Runtime
+):
     at = project(gateway)
     content = b"\n".join(b'%s\n{"text": "good %d"}' % (bad, at) for at, (bad, _) in enumerate(BAD_LINES))
     answer = send(gateway, at, content)
@@ -178,7 +180,9 @@ def test_keys_that_are_none_of_ours_go_into_meta_where_that_is_wanted(gateway: T
 def test_an_id_that_names_other_content_is_told_and_the_rest_is_taken(gateway: TestClient):
     at = project(gateway)
     send(gateway, at, '{"id": "a", "text": "first"}')
-    answer = send(gateway, at, '{"id": "a", "text": "other"}\n{"id": "b", "text": "third"}\n{"id": "b", "text": "fourth"}')
+    answer = send(
+        gateway, at, '{"id": "a", "text": "other"}\n{"id": "b", "text": "third"}\n{"id": "b", "text": "fourth"}'
+    )
     assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 2)
     assert reasons(answer) == {1: "id_taken", 3: "id_taken"}
     progress = gateway.get(f"{at}/imports/{answer.json()['import_id']}").json()
@@ -371,7 +375,10 @@ def test_tokens_and_spans(gateway: TestClient):
     ]
     answer = send(gateway, at, "\n".join(json.dumps(one) for one in good + bad))
     assert answer.json()["accepted"] == 3
-    assert list(reasons(answer).values()) == ["invalid_label"] * 3 + ["not_tokens"] * 3 + ["invalid_label", "wrong_content"]
+    assert list(reasons(answer).values()) == ["invalid_label"] * 3 + ["not_tokens"] * 3 + [
+        "invalid_label",
+        "wrong_content",
+    ]
     assert {json.dumps(one.get("tokens") or one["text"]) for one in stored(gateway, at)} == {
         '"Ada lives"', '["Grace", "Hopper"]', json.dumps("😀 Ada"),
     }  # fmt: skip
@@ -462,7 +469,9 @@ def test_parquet_vectors_of_every_list_type(gateway: TestClient):
     for type_ in types:
         at = project(gateway, "vector_classification")
         column = pa.array([row.astype(np.float16).tolist() for row in rows], type=pa.list_(pa.float64())).cast(type_)
-        assert send(gateway, at, table({"embedding": column}), PARQUET, vector_column="embedding").json()["accepted"] == 6
+        assert (
+            send(gateway, at, table({"embedding": column}), PARQUET, vector_column="embedding").json()["accepted"] == 6
+        )
     tensor = pa.FixedShapeTensorArray.from_numpy_ndarray(np.ascontiguousarray(rows))
     at = project(gateway, "vector_classification")
     assert send(gateway, at, table({"vector": tensor}), PARQUET).json()["accepted"] == 6

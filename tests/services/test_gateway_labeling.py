@@ -47,7 +47,9 @@ def send(gateway: TestClient, batch_id: str, labels: list[dict[str, Any]], key: 
 
 def lapse(runtime: Runtime) -> None:
     with runtime.database.unit() as unit:
-        unit.connection.execute("UPDATE batches SET expires_at = clock_timestamp() - interval '1 s' WHERE state = 'open'")
+        unit.connection.execute(
+            "UPDATE batches SET expires_at = clock_timestamp() - interval '1 s' WHERE state = 'open'"
+        )
 
 
 def test_a_batch_is_asked_for_kept_answered_and_closed(gateway: TestClient):
@@ -63,7 +65,11 @@ def test_a_batch_is_asked_for_kept_answered_and_closed(gateway: TestClient):
     kept = gateway.post(f"/v1/batches/{batch['batch_id']}/heartbeat").json()
     assert kept["expires_at"] >= again["expires_at"]
     ids = [one["item_id"] for one in batch["items"]]
-    part = send(gateway, batch["batch_id"], [{"item_id": ids[0], "label": "ham"}, {"item_id": ids[1], "skip": True, "note": "?"}])
+    part = send(
+        gateway,
+        batch["batch_id"],
+        [{"item_id": ids[0], "label": "ham"}, {"item_id": ids[1], "skip": True, "note": "?"}],
+    )
     assert part.status_code == 201
     assert [one["outcome"] for one in part.json()["outcomes"]] == ["counted", "skipped"]
     assert (part.json()["batch_state"], part.json()["waiting"], part.json()["label_count"]) == ("open", 1, 1)
@@ -244,7 +250,10 @@ def test_answers_that_cannot_be_are_refused_together_and_store_nothing(gateway: 
             assert (answer.status_code, answer.json()["place"]) == (status, place), str(body)[:200]
             assert answer.json()["errors"] or answer.json()["detail"]
     for raw in ('{"labels": [{"item_id": "x", "label": NaN}]}', '{"labels": [{"item_id": "x", "label": "\\ud800"}]}'):
-        assert gateway.post(f"/v1/batches/{batch['batch_id']}/labels", content=raw, headers=JSON).status_code in (404, 422)
+        assert gateway.post(f"/v1/batches/{batch['batch_id']}/labels", content=raw, headers=JSON).status_code in (
+            404,
+            422,
+        )
     several = send(gateway, batch["batch_id"], [
         {"item_id": one, "label": "spma"}, {"item_id": two, "label": "ham"}, {"item_id": "x", "label": "ham"},
     ])  # fmt: skip
@@ -259,14 +268,19 @@ def test_labels_of_every_task_are_taken(gateway: TestClient):
     several = project(gateway, task="multilabel_classification", labels=["a", "b", "c"])
     batch = ask(gateway, several)
     ids = [one["item_id"] for one in batch["items"]]
-    taken = send(gateway, batch["batch_id"], [{"item_id": ids[0], "label": ["c", "a"]}, {"item_id": ids[1], "label": []}])
+    taken = send(
+        gateway, batch["batch_id"], [{"item_id": ids[0], "label": ["c", "a"]}, {"item_id": ids[1], "label": []}]
+    )
     assert taken.status_code == 201
     assert send(gateway, batch["batch_id"], [{"item_id": ids[2], "label": "a"}]).status_code == 422
     spans = project(gateway, task="token_classification", labels=["PER"], strategy="random")
     batch = ask(gateway, spans)
     item = batch["items"][0]
     span = {"start": 0, "end": 4, "label": "PER"}
-    assert send(gateway, batch["batch_id"], [{"item_id": item["item_id"], "label": [{**span, "end": 99}]}]).status_code == 422
+    assert (
+        send(gateway, batch["batch_id"], [{"item_id": item["item_id"], "label": [{**span, "end": 99}]}]).status_code
+        == 422
+    )
     assert send(gateway, batch["batch_id"], [{"item_id": item["item_id"], "label": [span]}]).status_code == 201
     exported = [json.loads(line) for line in gateway.get(f"{spans}/export").text.splitlines()]
     assert [one["label"] for one in exported] == [[span]]
@@ -275,7 +289,10 @@ def test_labels_of_every_task_are_taken(gateway: TestClient):
 def test_what_the_scorer_thought_is_told_beside_the_item(gateway: TestClient, runtime: Runtime):
     at = project(gateway, items=3)
     why = {
-        "i0": {"prediction": {"label": "ham", "confidence": 0.9, "probabilities": {"ham": 0.9, "spam": 0.1}}, "rank": 0},
+        "i0": {
+            "prediction": {"label": "ham", "confidence": 0.9, "probabilities": {"ham": 0.9, "spam": 0.1}},
+            "rank": 0,
+        },
         "i1": {"prediction": "nonsense", "rank": 1},
         "i2": {"rank": 2},
     }

@@ -196,7 +196,15 @@ def test_chunked_bodies_are_counted_too(gateway: TestClient):
 
 def test_every_address_answers_every_method_and_never_breaks(gateway: TestClient):
     addresses = [path.replace("{", "").replace("}", "") for path in gateway.get("/openapi.json").json()["paths"]]
-    addresses += ["/", "/v1", "/nope", "/v1/projects/", "/v1/projects/..%2f..%2fetc", "/v1/projects/%00", "/v1/batches/'--"]
+    addresses += [
+        "/",
+        "/v1",
+        "/nope",
+        "/v1/projects/",
+        "/v1/projects/..%2f..%2fetc",
+        "/v1/projects/%00",
+        "/v1/batches/'--",
+    ]
     for address in addresses:
         for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "POST", "TRACE", "BREW"):
             answer = gateway.request(method, address, follow_redirects=False)
@@ -218,9 +226,7 @@ def test_ids_that_are_none_are_refused_where_they_stand(gateway: TestClient):
         assert gateway.get(f"/v1/projects?{query}").status_code == 422, query
 
 
-def test_an_error_nobody_expected_tells_nothing_of_its_insides(
-    gateway: TestClient, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_error_nobody_expected_tells_nothing_of_its_insides(gateway: TestClient, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise RuntimeError("the password is hunter2")
 

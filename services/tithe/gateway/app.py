@@ -47,6 +47,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         redoc_url=None,
     )
     app.state.runtime = runtime
+    app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
     for room in (projects, items, batches, insight, predict, export, health, metrics):

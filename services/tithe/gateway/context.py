@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,12 @@ from tithe.runtime import Runtime
 def _runtime(request: Request) -> Runtime:
     found: Runtime = request.app.state.runtime
     return found
+
+
+def leaving_seconds(request: Request) -> float:
+    """How long ago the process was told to stop; 0: it was not."""
+    since: float | None = request.app.state.leaving_since
+    return 0.0 if since is None else time.monotonic() - since
 
 
 async def _json_only(request: Request) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tithe.contracts.api import Imported, RejectedLine
 from tithe.contracts.projects import Project
-from tithe.errors import BadInput, BrokenUpload, TitheError, TooLarge
+from tithe.errors import BadInput, BrokenUpload, TitheError, TooLarge, Unavailable
 from tithe.gateway.checks import Checker
 from tithe.gateway.readers.record import BadLine, Record
 from tithe.loop import ingest
@@ -21,6 +21,10 @@ from tithe.storage.pool import NewItem
 _TOLD_LINES = 100
 _CHUNK_BYTES = 8 << 20
 _CHUNK_SECONDS = 5.0
+
+
+class GatewayLeaves(Unavailable):
+    """This gateway was told to stop."""
 
 
 @dataclass
@@ -101,7 +105,7 @@ class Intake:
 
     def _keep_what_came(self, error: TitheError) -> None:
         """An upload that was cut: whole lines that came before the cut are kept."""
-        if isinstance(error, (BrokenUpload, TooLarge)):
+        if isinstance(error, (BrokenUpload, TooLarge, GatewayLeaves)):
             with contextlib.suppress(TitheError):
                 self._admit()
         self._end(whole=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -12,14 +12,14 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from tithe.contracts.api import Imported, ImportProgress
 from tithe.contracts.projects import Project
 from tithe.errors import BrokenUpload, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from tithe.gateway.checks import Checker
-from tithe.gateway.context import Here, ProjectId
-from tithe.gateway.intake import Intake
+from tithe.gateway.context import Here, ProjectId, leaving_seconds
+from tithe.gateway.intake import GatewayLeaves, Intake
 from tithe.gateway.problems import documented
 from tithe.gateway.readers.csv_rows import read_csv
 from tithe.gateway.readers.ndjson import read_ndjson
@@ -33,7 +33,10 @@ from tithe.storage.database import Unit
 #: Uploads at a time. Each holds a thread while it lasts, so they have threads of their own.
 UPLOADS = 8
 #: An upload that sends nothing for so long is cut.
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 60
+#: Of the ten seconds a gateway that is told to stop has left, these are given to uploads under way.
+_LEAVING_SECONDS = 5.0
+_AGAIN = "send it again: what was taken is not taken twice"
 
 _FORMATS: dict[str, str] = {
     **dict.fromkeys(
@@ -95,7 +98,7 @@ async def import_items(
         import_id = ingest.start(here.database, project_id)
         checker = Checker(project, dimension, here.settings.line_limit_bytes)
         intake = Intake(here, project, import_id, checker)
-        return intake.take(_records(here, project, format_name, columns, _pieces(request.stream())))
+        return intake.take(_records(here, project, format_name, columns, _pieces(request)))
 
     return await anyio.to_thread.run_sync(work, limiter=uploads)
 
@@ -150,28 +153,34 @@ def _records(
     return reader(pieces, columns, limit)
 
 
-def _pieces(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
-    """The body, piece by piece, from a thread. Nobody reads ahead: the sender is slowed to what the database takes."""
+def _pieces(request: Request) -> Iterator[bytes]:
+    """The body, piece by piece, from a thread.
 
-    async def receive() -> bytes | None:
-        with anyio.fail_after(_PATIENCE_SECONDS):
-            return await anext(stream, None)
+    Nobody reads ahead: the sender is slowed to what the database takes.
+    """
 
-    while True:
+    async def receive() -> Message:
+        for _ in range(_PATIENCE_SECONDS):
+            with anyio.move_on_after(1.0):
+                return await request.receive()
+            _stay(request)
+        raise BrokenUpload(f"nothing came for {_PATIENCE_SECONDS} seconds", place="body", remedy=_AGAIN)
+
+    more = True
+    while more:
+        _stay(request)
         try:
-            piece = anyio.from_thread.run(receive)
+            message = anyio.from_thread.run(receive)
         except HTTPException as error:  # from the guard that counts
             raise TooLarge(error.detail, place="body", remedy="send the rest in another upload") from error
-        except ClientDisconnect as error:
-            raise BrokenUpload("the upload ended early", place="body", remedy=_AGAIN) from error
-        except TimeoutError as error:
-            raise BrokenUpload(
-                f"nothing came for {_PATIENCE_SECONDS:g} seconds", place="body", remedy=_AGAIN
-            ) from error
-        if piece is None:
-            return
-        if piece:
+        if message["type"] == "http.disconnect":
+            raise BrokenUpload("the upload ended early", place="body", remedy=_AGAIN)
+        more = message.get("more_body", False)
+        if piece := message.get("body", b""):
             yield piece
 
 
-_AGAIN = "send it again: what was taken is not taken twice"
+def _stay(request: Request) -> None:
+    """A gateway that was told to stop ends its uploads in time to keep, and to tell, what came."""
+    if leaving_seconds(request) > _LEAVING_SECONDS:
+        raise GatewayLeaves(remedy=_AGAIN)

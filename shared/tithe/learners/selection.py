@@ -21,7 +21,7 @@ FEWEST_ROWS = 100
 SELECTION_ROWS = 5000
 #: Up to so many labels times classes the whole grid is searched, around what is expected.
 WIDE_SEARCH = 20_000
-#: Beyond so many, only the regularisation is.
+#: Beyond so many, only the regularisation is; beyond ten times as many, nothing: the last round's choice stays.
 NARROW_SEARCH = 200_000
 
 
@@ -107,18 +107,18 @@ def choose(
 
     Returns
     -------
-    The candidate to fit with: the expected one below `FEWEST_ROWS`, or when no row is ever held out.
+    The candidate to fit with: the expected one below `FEWEST_ROWS`.
 
     Notes
     -----
     The C are walked upward, each batch of (folds x powers) heads starting where the one before ended.
     """
     likely = expected(onehot, link, metric)
-    small = onehot.size <= WIDE_SEARCH
-    grid = grid_for(onehot, link, likely if small or previous is None else previous)
+    middle = likely if previous is None or onehot.size <= WIDE_SEARCH else previous
     folds = np.unique(fold[fold >= 0])
-    if not len(folds) or onehot.shape[1] < FEWEST_ROWS:
-        return likely
+    if not len(folds) or onehot.shape[1] < FEWEST_ROWS or onehot.size > 10 * NARROW_SEARCH:
+        return middle
+    grid = grid_for(onehot, link, middle)
     weights = np.tile((fold != folds[:, None]).astype(np.float32), (len(grid.powers), 1))
     power = np.repeat(np.array(grid.powers, np.float32), len(folds))
     table = np.zeros((len(grid.powers), len(grid.cs)))

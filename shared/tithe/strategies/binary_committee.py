@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tithe.strategies.blocks import Float64, Floats, bernoulli_fault, score_members
+from tithe.strategies.arrays import Float64, Floats
+from tithe.strategies.blocks import bernoulli_fault, score_members
 from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy
 from tithe.strategies.votes import MOST_MEMBERS, check_size, entropy_of_yes_counts
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.floating[Any]]
+from tithe.strategies.arrays import Float64, Floats
+
 Fault = Callable[[Float64], tuple[int, int, str] | None]
 Measure = Callable[[Float64, Float64], Float64]
 

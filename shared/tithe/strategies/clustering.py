@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tithe.strategies.distances import Distances, Float64, Floats, Int64
+from tithe.strategies.arrays import Float64, Floats, Int64
+from tithe.strategies.distances import Distances
 
 _MOST_ITERATIONS = 100
 

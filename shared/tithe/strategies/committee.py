@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from tithe.strategies.blocks import Float64, Floats, distribution_fault, score_members
+from tithe.strategies.arrays import Float64, Floats
+from tithe.strategies.blocks import distribution_fault, score_members
 from tithe.strategies.measures import at_least_zero, shannon_entropy
 from tithe.strategies.votes import MOST_MEMBERS, MOST_MEMBERS_TIEBROKEN, check_size, entropy_of_votes, smallest_gap
 

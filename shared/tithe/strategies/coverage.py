@@ -10,17 +10,9 @@ import math
 
 import numpy as np
 
+from tithe.strategies.arrays import Float64, Floats, Int64
 from tithe.strategies.clustering import k_means, mean_neighbour_distance
-from tithe.strategies.distances import (
-    Distances,
-    Float64,
-    Floats,
-    Int64,
-    checked_distances,
-    checked_k,
-    checked_vectors,
-    squared_distances_to,
-)
+from tithe.strategies.distances import Distances, checked_distances, checked_k, checked_vectors, squared_distances_to
 
 _FIRST_ROWS = 256  # how many of the farthest rows k-center keeps up to date before it needs more
 _NO_DISTANCE = 1e-300  # a smaller sum of squares is too coarse to draw from

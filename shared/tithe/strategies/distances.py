@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.floating[Any]]
-Int64 = npt.NDArray[np.int64]
+from tithe.strategies.arrays import Float64, Floats, Int64
 
 _BLOCK_VALUES = 2**17
 # Up to so many multiplications a matrix product stays on one thread; above, it should be worth the threads' meeting.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tithe.strategies.blocks import Float64
+from tithe.strategies.arrays import Float64
 
 # Added before the logarithm, so that 0 * log 0 is 0 * -708.4, exactly 0. It is no smoothing: a p above 1e-291 is the
 # same double after the sum, and below that p * log p moves by less than 2.3e-308.

@@ -13,11 +13,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-Float64 = npt.NDArray[np.float64]
-Int64 = npt.NDArray[np.int64]
-UInt64 = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.floating[Any]]
-Ordinals = npt.NDArray[np.integer[Any]]
+from tithe.strategies.arrays import Float64, Floats, Int64, Ordinals, UInt64
+
 OrdinalT = TypeVar("OrdinalT", bound=np.integer[Any])
 
 _WEYL = 0x9E3779B97F4A7C15

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tithe.strategies.blocks import Float64, Floats, bernoulli_fault, distribution_fault, score_rows
+from tithe.strategies.arrays import Float64, Floats
+from tithe.strategies.blocks import bernoulli_fault, distribution_fault, score_rows
 from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy, shannon_entropy
 
 
@@ -211,17 +212,19 @@ def binary_least_confident(probabilities: Floats) -> Float64:
 
 def _margin(columns: Float64, scratch: Float64) -> Float64:
     """A knock-out: the lower half plays the upper, and each winner remembers the best it has beaten."""
-    first, second = columns, scratch
-    second.fill(0.0)
-    while (classes := len(first)) > 1:
-        half = classes // 2  # of an odd number the middle class rests
-        one, other = slice(half), slice(classes - half, classes)
-        beaten = np.minimum(first[one], first[other])
-        np.maximum(second[one], second[other], out=second[one])
-        np.maximum(second[one], beaten, out=second[one])
-        np.maximum(first[one], first[other], out=first[one])
-        first, second = first[: classes - half], second[: classes - half]
-    return at_least_zero(1.0 - (first[0] - second[0]))
+    half = len(columns) // 2  # of an odd number the middle class rests
+    winners, beaten = columns[: len(columns) - half], scratch[: len(columns) - half]
+    np.minimum(columns[:half], columns[len(winners) :], out=beaten[:half])
+    np.maximum(columns[:half], columns[len(winners) :], out=winners[:half])
+    beaten[half:] = 0.0
+    while len(winners) > 1:
+        half = len(winners) // 2
+        one, other = slice(half), slice(len(winners) - half, len(winners))
+        np.maximum(beaten[one], beaten[other], out=beaten[one])
+        np.maximum(beaten[one], np.minimum(winners[one], winners[other]), out=beaten[one])
+        np.maximum(winners[one], winners[other], out=winners[one])
+        winners, beaten = winners[: len(winners) - half], beaten[: len(beaten) - half]
+    return at_least_zero(1.0 - (winners[0] - beaten[0]))
 
 
 def _least_confident(columns: Float64, scratch: Float64) -> Float64:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tithe.strategies.blocks import Float64, Floats
+from tithe.strategies.arrays import Float64, Floats
 
 MOST_MEMBERS = 255  # votes are counted in bytes
 MOST_MEMBERS_TIEBROKEN = 32  # beyond, the smallest gap costs seconds and leaves little room

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tithe.strategies import binary_committee, committee, uncertainty
-from tithe.strategies.blocks import Float64, Floats
+from tithe.strategies.arrays import Float64, Floats
 from tithe.strategies.votes import smallest_gap
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
@@ -37,8 +37,7 @@ def committees(draw: st.DrawFn) -> Float64:
     row = st.lists(st.integers(0, 3), min_size=classes, max_size=classes).filter(any)
     flat = draw(st.lists(row, min_size=members * n, max_size=members * n))
     weights = np.array(flat, dtype=float).reshape(members, n, classes)
-    stack: Float64 = weights / weights.sum(axis=2, keepdims=True)
-    return stack
+    return np.asarray(weights / weights.sum(axis=2, keepdims=True))
 
 
 @st.composite
@@ -134,8 +133,7 @@ def committee_that_splits(splits: list[list[int]]) -> Floats:
     members = sum(splits[0])
     rng = np.random.default_rng(members)
     votes = [rng.permutation(np.repeat(rng.permutation(members)[: len(split)], split)) for split in splits]
-    stack: Floats = np.eye(members, dtype=np.float32)[np.array(votes).T]
-    return stack
+    return np.asarray(np.eye(members, dtype=np.float32)[np.array(votes).T])
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 5, 6, 8, 11, 12, 16])
@@ -159,8 +157,7 @@ def test_the_gap_dwarfs_rounding_for_every_committee_that_is_allowed() -> None:
 
 def test_equal_splits_score_equal_bytes_in_whatever_order_the_votes_fell() -> None:
     rng = np.random.default_rng(1)
-    splits = [[3, 1, 1], [2, 2, 1], [4, 1], [5], [1, 1, 1, 1, 1]]
-    for split in splits:
+    for split in ([3, 1, 1], [2, 2, 1], [4, 1], [5], [1, 1, 1, 1, 1]):
         stack = np.concatenate([committee_that_splits([split]) for _ in range(50)], axis=1)
         shuffled = stack[rng.permutation(5)][:, :, rng.permutation(5)]
         assert len(np.unique(committee.vote_entropy(np.concatenate([stack, shuffled], axis=1)))) == 1

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tithe.strategies.arrays import Float64, Floats, Int64
 from tithe.strategies.coverage import k_center_greedy, k_means_plus_plus, typical
-from tithe.strategies.distances import Float64, Floats, Int64
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=80)
 CHOOSERS = [k_means_plus_plus, k_center_greedy, typical]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tithe.strategies import uncertainty
-from tithe.strategies.blocks import Float64, Floats
+from tithe.strategies.arrays import Float64, Floats
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=80)
 SINGLE = [uncertainty.entropy, uncertainty.margin, uncertainty.least_confident]

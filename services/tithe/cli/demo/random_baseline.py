@@ -158,7 +158,7 @@ def _sizes(result: RandomCurve, curve: Sequence[int], final: int) -> Iterator[in
     for _ in range(_BISECTIONS):
         enough = result.reached_at
         short = max((point.labels for point in result.points if enough and point.labels < enough), default=0)
-        if enough is None or not short or enough - short < 10:
+        if enough is None or enough - short < 10:
             break
         yield (short + enough) // 2
     yield from (labels for labels in curve if result.at(labels) is None)
