@@ -1,8 +1,8 @@
 """Feature blocks and models as files: written once, whole or not at all, and never believed without their checksum.
 
-A block is one float32 array in NumPy's ``.npy`` format, opened as a read-only memory map. A model is a safetensors
-file. Neither can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to (a row in
-the database); whoever reads it names that checksum.
+A block is a float32 array in NumPy's ``.npy`` format, read through a memory map; a model is a safetensors file. Neither
+can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to; whoever reads it names
+that checksum.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -138,11 +138,9 @@ class ArtifactStore:
             _ = writer.stored  # refuses while rows are missing
 
     def open_block(self, key: str, sha256: str) -> Float32:
-        """The block as a memory map: pages come from the disk as they are touched, and processes share them.
+        """The block as a memory map: float32, shape (rows, dimension), C-contiguous, not writable.
 
-        Returns
-        -------
-        float32, shape (rows, dimension), C-contiguous, not writable.
+        Pages come from the disk as they are touched, and processes share them.
 
         Raises
         ------
@@ -184,8 +182,7 @@ class ArtifactStore:
     def delete_prefix(self, prefix: str) -> int:
         """Delete the file, or the folder with all in it, at that key. Returns how many files went; none is no error."""
         path = self._path(prefix)
-        files = [found for found in (path, *path.rglob("*")) if found.is_file()]
-        for found in files:
+        for found in (files := [found for found in (path, *path.rglob("*")) if found.is_file()]):
             found.unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)  # the empty folders
         return len(files)
@@ -195,12 +192,10 @@ class ArtifactStore:
         horizon = time.time() - older_than_seconds
         gone = 0
         for path in self.root.rglob(f"{_TEMPORARY}*"):
-            try:
+            with suppress(FileNotFoundError):  # its writer finished, or another sweep was faster
                 if path.stat().st_mtime < horizon:
                     path.unlink()
                     gone += 1
-            except FileNotFoundError:  # its writer finished, or another sweep was faster
-                continue
         return gone
 
     def _path(self, key: str) -> Path:

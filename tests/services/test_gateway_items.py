@@ -7,6 +7,7 @@ import io
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -331,8 +332,8 @@ def test_a_quote_that_is_never_closed_costs_no_more_than_one_row_of_the_longest(
 def test_a_csv_header_must_name_the_content_once(gateway: TestClient):
     at = project(gateway)
     for header, query in [
-        ("body,label", {}), ("text,text", {}), ("text,", {}), ("text;label", {}), ("text,label", {"text_column": "body"}),
-        ("text", {"label_column": "kind"}), ('"text', {}), ("\udcff", {}),
+        ("body,label", {}), ("text,text", {}), ("text,", {}), ("text;label", {}),
+        ("text,label", {"text_column": "body"}), ("text", {"label_column": "kind"}), ('"text', {}), ("\udcff", {}),
     ]:  # fmt: skip
         content = header.encode("utf-8", "surrogateescape") + b"\nx,y\n"
         answer = send(gateway, at, content, "text/csv", **query)
@@ -433,8 +434,6 @@ def test_the_largest_vectors_postgres_takes_are_taken(gateway: TestClient, runti
 
 
 def test_parquet_rows_become_items(gateway: TestClient):
-    import datetime
-
     at = project(gateway)
     content = table(
         {
@@ -442,7 +441,7 @@ def test_parquet_rows_become_items(gateway: TestClient):
             "text": ["a", "b", None],
             "label": ["ham", None, None],
             "stars": [5.0, float("nan"), 1.0],
-            "seen": [datetime.datetime(2024, 1, 2, 3, 4, tzinfo=datetime.UTC)] * 3,
+            "seen": [datetime(2024, 1, 2, 3, 4, tzinfo=UTC)] * 3,
             "more": [{"x": [1, 2]}] * 3,
         }
     )

@@ -218,7 +218,7 @@ def test_every_address_answers_every_method_and_never_breaks(gateway: TestClient
 
 def test_ids_that_are_none_are_refused_where_they_stand(gateway: TestClient):
     unknown = str(uuid.uuid4())
-    for bad in ("-1", "9" * 40, "null", "'; DROP TABLE projects --", "１２３", unknown + "x"):
+    for bad in ("-1", "9" * 40, "null", "'; DROP TABLE projects --", "\uff11\uff12\uff13", unknown + "x"):
         answer = gateway.get(f"/v1/projects/{bad}")
         assert (answer.status_code, answer.json()["place"]) == (422, "path.project_id"), bad
     assert gateway.get(f"/v1/projects/{unknown}").json()["code"] == "not_found"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ HOST = "127.0.0.1"
 class Server:
     """One gateway process."""
 
-    def __init__(self, url: str, data: Path, **settings: str) -> None:
+    def __init__(self, url: str, data: Path, run: Sequence[str] = ("-m", "tithe.gateway"), **settings: str) -> None:
         self.port = choose_port(None, ())
         environment = {
             **os.environ, "TITHE_DATABASE_URL": url, "TITHE_DATA": str(data), "TITHE_HOST": HOST,
@@ -38,9 +38,7 @@ class Server:
         self.log = data / "gateway.log"
         data.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tithe.gateway"], env=environment, stderr=log, cwd=data
-            )
+            self.process = subprocess.Popen([sys.executable, *run], env=environment, stderr=log, cwd=data)
         self.http = httpx.Client(base_url=f"http://{HOST}:{self.port}", timeout=20, trust_env=False)
         for _ in range(200):
             try:
@@ -194,8 +192,15 @@ def test_many_headers_pipelines_and_strange_methods_are_served(server: Server):
     assert server.http.get("/healthz").headers.get("server") is None
 
 
+#: The real thing, but for how long uploads are given when it is told to stop.
+IMPATIENT = (
+    "import runpy, tithe.gateway.items as items; items._LEAVING_SECONDS = 0.5;"
+    "runpy.run_module('tithe.gateway', run_name='__main__')"
+)
+
+
 def test_a_gateway_that_is_told_to_stop_ends_its_uploads_in_time_and_keeps_what_came(database_url: str, tmp_path: Path):
-    server = Server(database_url, tmp_path, TITHE_IMPORT_CHUNK_ROWS="50")
+    server = Server(database_url, tmp_path, ["-c", IMPATIENT], TITHE_IMPORT_CHUNK_ROWS="50")
     at = project(server)
     with server.socket() as sender:
         sender.sendall(head(f"{at}/items", NDJSON, "Transfer-Encoding: chunked") + chunk(lines(120)))

@@ -1,5 +1,7 @@
 """The linear learner: what it computes, against plain definitions; and what it does when labels are few or odd."""
 
+import doctest
+import importlib
 import json
 import subprocess
 import sys
@@ -38,6 +40,13 @@ def fit(vectors, targets, classes, **changes):
 
 def one_hot(targets, classes):
     return np.eye(classes, dtype=np.float32)[targets].T.copy()
+
+
+@pytest.mark.parametrize("module", ["calibration", "folds", "heads", "scores"])
+def test_the_examples_in_the_docstrings_are_true(module):
+    found = doctest.testmod(importlib.import_module(f"tithe.learners.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 # ---- the solver, against scikit-learn ----
@@ -146,6 +155,13 @@ def test_scikit_learn_gives_the_same_probabilities_on_the_same_weights():
     theirs.coef_ = model.heads[0, :, :-1].astype(float) / model.temperature
     theirs.intercept_ = model.heads[0, :, -1].astype(float) / model.temperature
     np.testing.assert_allclose(model.predict_proba(vectors), theirs.predict_proba(vectors), atol=1e-5)
+
+
+def test_a_model_may_have_no_committee():
+    vectors, targets = clouds([40, 30])
+    model = fit(vectors, targets, 2, members=0)
+    assert model.committee_proba(vectors).shape == (0, 70, 2)
+    np.testing.assert_allclose(model.stacked_proba(vectors)[0], model.predict_proba(vectors))
 
 
 def test_a_pool_longer_than_a_chunk_is_predicted_row_by_row_the_same(monkeypatch):

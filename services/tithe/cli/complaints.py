@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import typer
 from typer.core import TyperGroup
+
+#: The root of the command line's own errors, wherever the installed typer keeps it.
+_ClickException = next(one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException")
 
 
 class TidyGroup(TyperGroup):
@@ -13,6 +17,7 @@ class TidyGroup(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer publishes its own Context
         """Run the command; whatever it raises on purpose becomes a line on standard error."""
+        logging.getLogger().addHandler(logging.NullHandler())  # libraries' warnings are no answer to a command
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -35,26 +40,26 @@ def complain(message: str, remedy: str | None = None) -> None:
 
 def complaint(error: Exception) -> tuple[str, str | None] | None:
     """Message and remedy of a failure; None: it is the command line's own way of ending."""
-    from click import ClickException
-    from click.exceptions import Abort, Exit
-
     from tithe.client import TitheProblem
     from tithe.embedded.errors import EmbeddedError
     from tithe.errors import TitheError
 
-    match error:
-        case ClickException() | Exit() | Abort():
-            return None
-        case TitheError():
-            return error.message, error.remedy
-        case TitheProblem():
-            return _with_errors(error), error.remedy
-        case EmbeddedError():
-            return str(error), None
-        case OSError(filename=str() as name, strerror=str() as reason):
-            return f"{name}: {reason}", None
-        case _:
-            return f"unexpected {type(error).__name__}: {error}", "TITHE_TRACE=1 shows where; please report it"
+    said: tuple[str, str | None] | None = None
+    if isinstance(error, (_ClickException, typer.Exit, typer.Abort)):
+        pass
+    elif isinstance(error, TitheError):
+        said = error.message, error.remedy
+    elif isinstance(error, TitheProblem):
+        said = _with_errors(error), error.remedy
+    elif isinstance(error, EmbeddedError):
+        said = str(error), None
+    elif isinstance(error, OSError) and error.filename:
+        said = f"{error.filename}: {error.strerror}", None
+    elif type(error).__name__ == "OperationalError":  # of SQLAlchemy or psycopg, which only storage may import
+        said = f"the database does not answer: {str(error).strip().splitlines()[0]}", "check TITHE_DATABASE_URL"
+    else:
+        said = f"unexpected {type(error).__name__}: {error}", "TITHE_TRACE=1 shows where; please report it"
+    return said
 
 
 def _with_errors(problem: Exception) -> str:

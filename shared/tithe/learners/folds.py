@@ -22,6 +22,11 @@ def strata(onehot: Float32) -> NDArray[np.int64]:
     Returns
     -------
     int64, shape (n,). With one class a row, the class itself.
+
+    Examples
+    --------
+    >>> strata(np.array([[1, 1, 1, 0], [0, 1, 0, 0]], np.float32)).tolist()
+    [0, 1, 0, 2]
     """
     classes = onehot.shape[0]
     rarity = np.where(onehot > 0, onehot.sum(axis=1, keepdims=True), np.inf)
@@ -51,7 +56,7 @@ def stratified_folds(stratum: NDArray[np.int64], folds: int, rng: np.random.Gene
     Examples
     --------
     >>> stratified_folds(np.array([0, 0, 0, 0, 1]), 2, np.random.default_rng(0)).tolist()
-    [1, 0, 1, 0, -1]
+    [1, 0, 0, 1, -1]
     """
     fold = np.full(len(stratum), ALWAYS_IN, np.int64)
     dealt = 0

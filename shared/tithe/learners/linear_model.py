@@ -147,7 +147,7 @@ class LinearModel:
         answer = np.empty((count, len(vectors), self.n_classes), np.float64)
         for first in range(0, len(vectors), CHUNK_ROWS):
             features = self._features(vectors[first : first + CHUNK_ROWS])
-            logits = (slopes @ features.T + intercepts).reshape(count, learned, -1).astype(np.float64)
+            logits = (slopes @ features.T + intercepts).reshape(count, learned, len(features)).astype(np.float64)
             answer[:, first : first + CHUNK_ROWS] = self.probabilities(logits).transpose(0, 2, 1)
         return answer
 

@@ -38,13 +38,25 @@ def f1_per_class(truth: Bool, predicted: Bool) -> Float64:
 
 
 def macro_f1(truth: Bool, predicted: Bool) -> float:
-    """Plain mean of :func:`f1_per_class` over the classes in the truth or in the predictions; 0 if there are none."""
+    """Plain mean of :func:`f1_per_class` over the classes in the truth or in the predictions; 0 if there are none.
+
+    Examples
+    --------
+    >>> macro_f1(np.array([[1, 0, 0], [0, 1, 0]], bool), np.array([[1, 0, 0], [1, 0, 0]], bool))
+    0.3333333333333333
+    """
     scores = f1_per_class(truth, predicted)
     return float(np.nanmean(scores)) if not np.isnan(scores).all() else 0.0
 
 
 def accuracy(truth: Bool, predicted: Bool) -> float:
-    """Share of rows whose classes are all right: with several classes a row, the exact match ratio. 0 without rows."""
+    """Share of rows whose classes are all right: with several classes a row, the exact match ratio. 0 without rows.
+
+    Examples
+    --------
+    >>> accuracy(np.array([[1, 1], [0, 1]], bool), np.array([[1, 0], [0, 1]], bool))
+    0.5
+    """
     return float((truth == predicted).all(axis=1).mean()) if len(truth) else 0.0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tithe.cli.demo import options as defaults
+from tithe.cli.demo.kill import killable
 from tithe.cli.demo.options import DemoOptions
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def demo(
         raise typer.BadParameter("--budget cannot be larger than --pool")
     if metric not in ("macro_f1", "accuracy"):
         raise typer.BadParameter("--metric is macro_f1 or accuracy")
+    kill = "scorer-1" if kill == "scorer" else kill
+    if kill is not None and kill not in killable(scorers):
+        raise typer.BadParameter(f"--kill is one of {', '.join(killable(scorers))}")
     own_folder = data is None
     if data is None:
         _RUNS.mkdir(parents=True, exist_ok=True)

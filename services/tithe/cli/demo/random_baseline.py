@@ -139,7 +139,7 @@ def grow(
             say(f"{size:,} random labels, {len(seeds)} seeds")
             found: list[float] = []
             for seed in seeds:
-                if time.monotonic() > until:
+                if time.monotonic() > until and (result.points or not seconds):  # the first comparison is always made
                     result.ran_out_of_time = True
                     return result
                 found.append(task.score(order[seed][:size], seed))

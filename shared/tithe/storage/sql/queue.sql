@@ -62,7 +62,8 @@ WHERE free.slot IS NOT NULL
 ON CONFLICT DO NOTHING
 
 -- name: lease_random
--- When the ready queue has run dry nobody waits: random items, found by random probes into the pool.
+-- When the ready queue has run dry nobody waits: random items, found by random probes into the pool. A probe looks at a
+-- window of the pool, not at all that follows it: right after an import, without statistics, the plan may sort what it finds.
 INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
 SELECT %(project_id)s, found.ordinal, 1, %(annotator)s, %(batch_id)s, 'active',
        %(position)s::integer + row_number() OVER (ORDER BY found.probe), NULL, 'random', '{"because": "queue_empty"}'
@@ -71,7 +72,7 @@ FROM (
     FROM unnest(%(probes)s::bigint[]) WITH ORDINALITY AS probes (at, probe)
     CROSS JOIN LATERAL (
         SELECT i.ordinal FROM items i
-        WHERE i.project_id = %(project_id)s AND i.ordinal >= probes.at AND i.split = 'pool'
+        WHERE i.project_id = %(project_id)s AND i.ordinal >= probes.at AND i.ordinal < probes.at + 256 AND i.split = 'pool'
           AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
                           AND l.state IN ('active', 'done', 'skipped'))
         ORDER BY i.ordinal LIMIT 1
