@@ -110,8 +110,7 @@ def send_labels(
     superseded.
     """
     answers = [Sent(one.item_id, one.label, one.skip, one.note) for one in sent.labels]
-    project_id = here.database.run(lambda unit: _known(unit, batch_id)).project_id
-    recorded, replayed = record(here.database, project_id, batch_id, answers, idempotency_key)
+    recorded, replayed = record(here.database, None, batch_id, answers, idempotency_key)
     stored = LabelsStored.model_validate(asdict(recorded))
     if replayed:
         response.headers["Idempotent-Replay"] = "true"
@@ -125,8 +124,7 @@ def send_labels(
 @router.post("/batches/{batch_id}/heartbeat", summary="Keep a batch", responses=documented(404, 409, 422))
 def keep_batch(batch_id: BatchId, here: Here) -> Heartbeat:
     """Holds the batch for another `lease_seconds` from now."""
-    project_id = here.database.run(lambda unit: _known(unit, batch_id)).project_id
-    expires_at = hand_out.heartbeat(here.database, project_id, batch_id)
+    expires_at = hand_out.heartbeat(here.database, None, batch_id)
     return Heartbeat(batch_id=batch_id, expires_at=expires_at)
 
 
@@ -135,8 +133,7 @@ def keep_batch(batch_id: BatchId, here: Here) -> Heartbeat:
 )
 def release_batch(batch_id: BatchId, here: Here) -> None:
     """Its unanswered items go to whoever asks next. Giving back twice is no error."""
-    project_id = here.database.run(lambda unit: _known(unit, batch_id)).project_id
-    hand_out.release(here.database, project_id, batch_id)
+    hand_out.release(here.database, None, batch_id)
 
 
 def _known(unit: Unit, batch_id: UUID) -> Batch:

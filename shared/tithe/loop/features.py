@@ -8,8 +8,8 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from tithe.artifacts import ArtifactStore
 
+from tithe.artifacts import ArtifactStore
 from tithe.storage.pool import Block
 
 Vectors = npt.NDArray[np.float32]

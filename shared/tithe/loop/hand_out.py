@@ -9,8 +9,9 @@ from uuid import UUID
 
 from tithe.contracts.projects import Project
 from tithe.errors import BatchClosed, NotFound
-from tithe.storage import answers, pool, projects, queue, rounds
+from tithe.storage import answers, desk, pool, projects, queue
 from tithe.storage.database import Database, Unit
+from tithe.storage.desk import Asking
 from tithe.storage.queue import Batch, LeasedItem
 
 #: Why there was nothing to hand out, and in how many seconds asking again makes sense (None: never by itself).
@@ -46,16 +47,15 @@ class HandedOut:
 
 def hand_out(database: Database, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
     """Give the annotator a batch; an open one of theirs is given again, and kept alive. Raises NotFound."""
-    database.run(lambda unit: _reclaim(unit, project_id))
     return database.run(lambda unit: _hand_out(unit, project_id, annotator, size))
 
 
-def heartbeat(database: Database, project_id: UUID, batch_id: UUID) -> datetime:
+def heartbeat(database: Database, project_id: UUID | None, batch_id: UUID) -> datetime:
     """Keep a lease; until when. Raises NotFound, BatchClosed."""
 
     def work(unit: Unit) -> datetime:
-        project = projects.get(unit, project_id)
         batch = _known(queue.lock_batch(unit, project_id, batch_id), batch_id)
+        project = projects.get(unit, batch.project_id)
         expires_at = queue.extend(unit, batch_id, project.lease_seconds) if batch.state == "open" else None
         if expires_at is None:
             raise BatchClosed(
@@ -66,12 +66,12 @@ def heartbeat(database: Database, project_id: UUID, batch_id: UUID) -> datetime:
     return database.run(work)
 
 
-def release(database: Database, project_id: UUID, batch_id: UUID) -> None:
+def release(database: Database, project_id: UUID | None, batch_id: UUID) -> None:
     """Give a batch back: its unanswered items go to whoever asks next. Releasing twice is no error. Raises NotFound."""
 
     def work(unit: Unit) -> None:
-        projects.get(unit, project_id)
         batch = _known(queue.lock_batch(unit, project_id, batch_id), batch_id)
+        projects.get(unit, batch.project_id)
         if batch.state == "open":
             queue.give_back(unit, [batch_id], "released")
 
@@ -94,24 +94,24 @@ def _reclaim(unit: Unit, project_id: UUID) -> None:
 
 def _known(batch: Batch | None, batch_id: UUID) -> Batch:
     if batch is None:
-        raise NotFound(f"this project has no batch {batch_id}", place="batch_id")
+        raise NotFound(f"there is no batch {batch_id} here", place="batch_id")
     return batch
 
 
 def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
-    project = projects.get(unit, project_id)
-    staleness = _staleness(unit, project_id)
-    mine = queue.open_batch(unit, project_id, annotator)
-    if mine is None:
-        mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
-        if mine is None:  # the same annotator asked twice at once and the other call was first
-            return _again(unit, project, _must(queue.open_batch(unit, project_id, annotator)), staleness)
-    else:
-        return _again(unit, project, mine, staleness)
+    project = desk.asking(unit, project_id)
+    if project is None:
+        raise NotFound(f"there is no project {project_id}", remedy="GET /v1/projects lists them")
+    if project.some_lapsed:
+        _reclaim(unit, project_id)
+    staleness = _staleness(project)
+    mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
+    if mine is None:  # they have one open, perhaps since a moment
+        return _again(unit, project, _must(queue.open_batch(unit, project_id, annotator)), staleness)
     wanted, because = _allowance(unit, project, size or project.batch_size)
+    items: list[LeasedItem] = []
     if wanted > 0:
-        because = _fill(unit, project, mine, wanted)
-    items = queue.leases(unit, mine.id)
+        items, because = _fill(unit, project, mine, wanted)
     if items:
         return HandedOut(mine, items, staleness)
     queue.drop_batch(unit, mine.id)
@@ -144,14 +144,15 @@ def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, str | None
     return (min(size, unpaid), None) if unpaid > 0 else (0, "budget_reserved")
 
 
-def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> str | None:
+def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> tuple[list[LeasedItem], str | None]:
     """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why."""
-    got = queue.lease_ready(unit, batch, size, project.overlap, 0) if batch.round_id else 0
+    ranked = queue.lease_ready(unit, batch, size, project.overlap) if batch.round_id else []
+    got = len(ranked)
     if got == size:
-        return None
+        return ranked, None
     counts = pool.read(unit, project.id)
     if counts.item_count == counts.test_count:
-        return "pool_empty"
+        return [], "pool_empty"
     # A fresh order each time, on purpose: these items are unranked, and two annotators should not meet.
     chance = random.Random()  # noqa: S311
     probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
@@ -159,20 +160,12 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> str | None:
     if got < size:
         got += queue.lease_any(unit, batch, size - got, project.overlap, got)
     if got:
-        return None
+        return queue.leases(unit, batch.id), None
     progress = answers.progress(unit, project.id)
     everything = (counts.item_count - counts.test_count) * project.overlap
-    return "pool_exhausted" if progress.settled_slots >= everything else "all_leased"
+    return [], "pool_exhausted" if progress.settled_slots >= everything else "all_leased"
 
 
-def _staleness(unit: Unit, project_id: UUID) -> Staleness:
-    progress = answers.progress(unit, project_id)
-    if progress.current_round is None:
-        return Staleness(None, None, progress.label_count, None)
-    served = rounds.get(unit, progress.current_round)
-    if served is None:
-        return Staleness(None, None, progress.label_count, None)
-    model = rounds.model(unit, served.model_id) if served.model_id else None
-    return Staleness(
-        served.number, model.version if model else None, progress.label_count - served.label_count, served.ended_at
-    )
+def _staleness(project: Asking) -> Staleness:
+    since = project.label_count - (project.ranked_labels or 0)
+    return Staleness(project.round_number, project.model_version, since, project.ranked_at)

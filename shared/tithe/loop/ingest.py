@@ -11,7 +11,7 @@ from tithe.contracts.projects import Task
 from tithe.contracts.tasks import EmbedBlock
 from tithe.errors import InvalidVector
 from tithe.loop import rounds as turns
-from tithe.storage import answers, jobs, pool, projects, queue
+from tithe.storage import desk, jobs, pool, projects, queue
 from tithe.storage.answers import Answer
 from tithe.storage.database import Database, Unit
 from tithe.storage.pool import NewItem
@@ -133,4 +133,4 @@ def _seed(unit: Unit, project_id: UUID, known: Sequence[tuple[int, str, object]]
             queue.import_leases(unit, project_id, [answer.ordinal for answer in given])
         if given:
             settled = len(given) * overlap if split == "pool" else 0
-            answers.append(unit, project_id, "@import", None, "import", given, slots=settled, held_out=split == "test")
+            desk.record(unit, project_id, "@import", None, "import", given, slots=settled, held_out=split == "test")

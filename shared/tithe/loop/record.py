@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,13 @@ from tithe.contracts.labels import check_label
 from tithe.contracts.projects import Project
 from tithe.errors import BadInput, InvalidLabel, KeyReused, NotFound
 from tithe.loop import rounds as turns
-from tithe.storage import answers, projects, queue
+from tithe.storage import answers, desk, queue
 from tithe.storage.answers import Answer
 from tithe.storage.database import Database, Unit
-from tithe.storage.queue import Batch, LeasedItem
+from tithe.storage.desk import Answering, Call, Held
+
+#: States of a lease that nobody holds any more: a late answer may still take a free slot.
+_GIVEN_UP = ("expired", "released")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class Recorded:
 
 
 def record(
-    database: Database, project_id: UUID, batch_id: UUID, sent: Sequence[Sent], key: str | None = None
+    database: Database, project_id: UUID | None, batch_id: UUID, sent: Sequence[Sent], key: str | None = None
 ) -> tuple[Recorded, bool]:
     """Store the answers; the same call again (same key, or the same answers) changes nothing.
 
     Every answer is kept. One that comes after its lease lapsed counts if nobody took the item over; otherwise it is
     stored as superseded. One bad answer refuses the whole call, with every fault named, and stores nothing.
+    `project_id` None: whichever project the batch belongs to.
 
     Returns
     -------
@@ -66,23 +70,17 @@ def record(
 
 
 def _record(
-    unit: Unit, project_id: UUID, batch_id: UUID, sent: Sequence[Sent], key: str | None
+    unit: Unit, project_id: UUID | None, batch_id: UUID, sent: Sequence[Sent], key: str | None
 ) -> tuple[Recorded, bool]:
-    project = projects.get(unit, project_id)
-    if key is not None:
-        digest = _digest(batch_id, sent)
-        before = answers.remember(unit, project_id, key, digest)
-        if before is not None:
-            return _replayed(before, digest, key), True
-    batch = queue.lock_batch(unit, project_id, batch_id)
+    batch = desk.answering(unit, project_id, batch_id)
     if batch is None:
-        raise NotFound(f"this project has no batch {batch_id}", place="batch_id")
-    leases = {lease.external_id: lease for lease in queue.leases(unit, batch_id)}
-    values = _checked(project, leases, sent)
-    recorded = _settle(unit, project, batch, leases, sent, values)
-    if key is not None:
-        answers.keep_response(unit, project_id, key, asdict(recorded))
-    return recorded, False
+        raise NotFound(f"there is no batch {batch_id} here", place="batch_id", remedy="ask for a new batch")
+    digest = _digest(batch_id, sent) if key else ""
+    if key and (before := desk.remembered(unit, batch.id, key)):
+        return _replayed(before, digest, key), True
+    leases = {lease.external_id: lease for lease in desk.held(unit, batch_id)}
+    values = _checked(batch, leases, sent)
+    return _settle(unit, batch, batch_id, leases, list(zip(sent, values, strict=True)), (key, digest)), False
 
 
 def _digest(batch_id: UUID, sent: Sequence[Sent]) -> str:
@@ -99,7 +97,7 @@ def _replayed(before: tuple[str, Any], digest: str, key: str) -> Recorded:
     return Recorded(**before[1])
 
 
-def _checked(project: Project, leases: dict[str, LeasedItem], sent: Sequence[Sent]) -> list[Any]:
+def _checked(project: Project, leases: dict[str, Held], sent: Sequence[Sent]) -> list[Any]:
     """Every value as it is stored; all faults of the call are raised together."""
     values: list[Any] = []
     faults: list[dict[str, Any]] = []
@@ -127,59 +125,74 @@ def _checked(project: Project, leases: dict[str, LeasedItem], sent: Sequence[Sen
     return values
 
 
-def _label(project: Project, lease: LeasedItem, one: Sent, place: str) -> Any:
+def _label(project: Project, lease: Held, one: Sent, place: str) -> Any:
     if one.label is None:
         raise InvalidLabel(f"{place}: no label", place=place, remedy='send a label, or "skip": true')
-    length = lease.length if lease.text is not None else len(" ".join(lease.tokens or []))
-    return check_label(project.task, project.labels, one.label, place=f"{place}.label", length=length)
+    return check_label(project.task, project.labels, one.label, place=f"{place}.label", length=lease.length)
 
 
 def _settle(
-    unit: Unit, project: Project, batch: Batch, leases: dict[str, LeasedItem], sent: Sequence[Sent], values: list[Any]
-) -> Recorded:
-    said = {leases[one.item_id].ordinal: (one, value) for one, value in zip(sent, values, strict=True)}
-    state = {lease.ordinal: lease.state for lease in leases.values()}
-    skipped = [ordinal for ordinal, (one, _) in said.items() if one.skip]
-    fresh = [ordinal for ordinal in said if state[ordinal] == "active"]
-    late = [ordinal for ordinal in said if state[ordinal] in ("expired", "released")]
-    queue.settle(unit, batch.id, fresh, skipped)
-    rescued = queue.lease_late(unit, batch, late, skipped, project.overlap) if late else {}
-    before = answers.earlier(
-        unit, project.id, batch.annotator, [o for o in said if o not in rescued and o not in fresh]
-    )
+    unit: Unit, batch: Answering, batch_id: UUID, leases: dict[str, Held], said: list[tuple[Sent, Any]],
+    call: tuple[str | None, str],
+) -> Recorded:  # fmt: skip
+    """Settle what is still good, store everything, count, and open a round where the threshold is crossed."""
+    states = {lease.ordinal: lease.state for lease in leases.values()}
+    ordinals = {one.item_id: leases[one.item_id].ordinal for one, _ in said}
+    skipped = [ordinals[one.item_id] for one, _ in said if one.skip]
+    fresh = {ordinal for ordinal in ordinals.values() if states[ordinal] == "active"}
+    waiting = sum(state == "active" for state in states.values()) - len(fresh)
+    closes = batch.state == "open" and waiting == 0
+    if fresh:
+        desk.settle(unit, batch_id, sorted(fresh), skipped, closes=closes)
+    rescued = _rescue(unit, batch, batch_id, [o for o in ordinals.values() if states[o] in _GIVEN_UP], skipped)
+    stored, outcomes = _verdicts(unit, batch, leases, said, fresh, rescued)
+    told = Recorded(outcomes, "closed" if closes else batch.state, waiting if batch.state == "open" else 0, 0, None)
+    key, digest = call
+    progress = desk.record(
+        unit, batch.id, batch.annotator, batch_id, "annotator", stored, slots=len(fresh) + len(rescued),
+        call=Call(key, digest, asdict(told)) if key else None,
+    )  # fmt: skip
+    opened = turns.open_for_labels(unit, batch, progress, batch.all_slots) if fresh or rescued else None
+    if opened is not None and key:
+        desk.note_round(unit, batch.id, key, opened.number)
+    return replace(told, label_count=progress.label_count, round_requested=opened.number if opened else None)
 
+
+def _rescue(
+    unit: Unit, batch: Answering, batch_id: UUID, late: Sequence[int], skipped: Sequence[int]
+) -> dict[int, int]:
+    """Settle leases that lapsed but that nobody took over: ordinal → the id of the lease that counts."""
+    if not late:
+        return {}
+    rescued = queue.lease_late(unit, batch_id, late, skipped, batch.overlap)
+    if rescued:
+        queue.take_ready_slot(unit, batch.id, answers.progress(unit, batch.id).current_round, list(rescued))
+    return rescued
+
+
+def _verdicts(
+    unit: Unit, batch: Answering, leases: dict[str, Held], said: list[tuple[Sent, Any]], fresh: set[int],
+    rescued: dict[int, int],
+) -> tuple[list[Answer], list[dict[str, Any]]]:  # fmt: skip
+    """What is stored, and what the annotator is told of each answer, in the order they came."""
+    good = fresh | set(rescued)
+    doubtful = [leases[one.item_id].ordinal for one, _ in said if leases[one.item_id].ordinal not in good]
+    before = answers.earlier(unit, batch.id, batch.annotator, doubtful) if doubtful else {}
     stored: list[Answer] = []
     outcomes: list[dict[str, Any]] = []
-    ids = {lease.ordinal: lease.id for lease in leases.values()}
-    for ordinal, (one, value) in said.items():
+    for one, value in said:
+        lease = leases[one.item_id]
         kind = "skip" if one.skip else "label"
-        counts = ordinal in rescued or state[ordinal] == "active"
         because = None
-        if not counts:
-            if before.get(ordinal) == (kind, value):
-                outcomes.append({"item_id": one.item_id, "outcome": "duplicate", "because": "answered_before"})
-                continue
-            because = "answered_before" if ordinal in before else "lease_lapsed"
-        stored.append(
-            Answer(
-                ordinal, kind, value, one.note, rescued.get(ordinal, ids[ordinal]),
-                "counted" if counts else "superseded", because,
-            )
-        )  # fmt: skip
-        outcome = ("skipped" if one.skip else "counted") if counts else "superseded"
+        if lease.ordinal in good:
+            outcome = "skipped" if one.skip else "counted"
+        elif before.get(lease.ordinal) == (kind, value):
+            outcome, because = "duplicate", "answered_before"
+        else:
+            outcome, because = "superseded", "answered_before" if lease.ordinal in before else "lease_lapsed"
         outcomes.append({"item_id": one.item_id, "outcome": outcome, "because": because})
-
-    slots = len(fresh) + len(rescued)
-    progress = (
-        answers.append(unit, project.id, batch.annotator, batch.id, "annotator", stored, slots=slots)
-        if stored
-        else answers.progress(unit, project.id)
-    )
-    if rescued:
-        queue.take_ready_slot(unit, project.id, progress.current_round, list(rescued))
-    waiting = queue.active_in_batch(unit, batch.id) if batch.state == "open" else 0
-    if batch.state == "open" and waiting == 0:
-        queue.end_batch(unit, batch.id)
-    opened = turns.open_for_labels(unit, project, progress) if slots else None
-    ended = "closed" if batch.state == "open" and waiting == 0 else batch.state
-    return Recorded(outcomes, ended, waiting, progress.label_count, opened.number if opened else None)
+        if outcome != "duplicate":
+            state = "superseded" if outcome == "superseded" else "counted"
+            fence = rescued.get(lease.ordinal, lease.id)
+            stored.append(Answer(lease.ordinal, kind, value, one.note, fence, state, because))
+    return stored, outcomes

@@ -29,14 +29,14 @@ def maybe_open(unit: Unit, project: Project) -> Round | None:
     return None if reason is None else _open(unit, project, progress, reason)
 
 
-def open_for_labels(unit: Unit, project: Project, progress: Progress) -> Round | None:
-    """Open a round if the labels just counted crossed the threshold. The hot path: one or two short queries.
+def open_for_labels(unit: Unit, project: Project, progress: Progress, all_slots: int) -> Round | None:
+    """Open a round if the labels just counted crossed the threshold. The hot path: almost always no query at all.
 
-    `progress` is what the counting returned; its row is held by this unit.
+    `progress` is what the counting returned, its row held by this unit; `all_slots` is how many answers the pool takes.
     """
-    counts = policy.LabelCounts(
-        progress.label_count, progress.requested_at_labels, finished=_finished(unit, project, progress)
-    )
+    spent = project.budget is not None and progress.paid_count >= project.budget
+    finished = spent or progress.settled_slots >= all_slots
+    counts = policy.LabelCounts(progress.label_count, progress.requested_at_labels, finished=finished)
     if not policy.retrain_due(counts, project.retrain_every) or pool.block_counts(unit, project.id)[0] == 0:
         return None
     return _open(unit, project, progress, "labels")

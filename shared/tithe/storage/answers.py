@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from tithe.storage.database import Unit
 
 
@@ -78,38 +76,6 @@ def _progress(unit: Unit, query: str, project_id: UUID) -> Progress:
     return found
 
 
-def append(
-    unit: Unit, project_id: UUID, annotator: str, batch_id: UUID | None, source: str, answers: Sequence[Answer], *,
-    slots: int, held_out: bool = False,
-) -> Progress:  # fmt: skip
-    """Store the answers; counted ones take the next sequence numbers in order. The counters after it, held.
-
-    `slots` is how many leases they settled for good; labels of `held_out` items are numbered but never trained on, so
-    they do not bring the next round nearer.
-    """
-    counted = [answer for answer in answers if answer.state == "counted"]
-    labels = sum(answer.kind == "label" for answer in counted)
-    after = unit.one(
-        "answers.count", Progress, project_id=project_id, answers=len(counted), skips=len(counted) - labels,
-        training=0 if held_out else labels, paid=labels if source == "annotator" else 0, slots=slots,
-    )  # fmt: skip
-    if after is None:
-        raise LookupError(project_id)
-    numbers = iter(range(after.answer_seq - len(counted) + 1, after.answer_seq + 1))
-    unit.run(
-        "answers.append", project_id=project_id, annotator=annotator, batch_id=batch_id, source=source,
-        ordinals=[answer.ordinal for answer in answers],
-        lease_ids=[answer.lease_id for answer in answers],
-        kinds=[answer.kind for answer in answers],
-        values=[None if answer.kind == "skip" else Jsonb(answer.value) for answer in answers],
-        notes=[answer.note for answer in answers],
-        states=[answer.state for answer in answers],
-        becauses=[answer.because for answer in answers],
-        seqs=[next(numbers) if answer.state == "counted" else None for answer in answers],
-    )  # fmt: skip
-    return after
-
-
 def earlier(unit: Unit, project_id: UUID, annotator: str, ordinals: Sequence[int]) -> dict[int, tuple[str, Any]]:
     """What the annotator said of the items before: ordinal → (kind, value)."""
     found = unit.rows("answers.earlier", project_id=project_id, annotator=annotator, ordinals=list(ordinals))
@@ -136,22 +102,6 @@ def class_counts(unit: Unit, project_id: UUID) -> dict[str, int]:
 def annotators(unit: Unit, project_id: UUID) -> list[tuple[str, int, int, datetime]]:
     """(annotator, labels, skips, last answer at)."""
     return [(a, b, c, d) for a, b, c, d in unit.rows("answers.annotators", project_id=project_id)]
-
-
-def remember(unit: Unit, project_id: UUID, key: str, sha256: str) -> tuple[str, Any] | None:
-    """Reserve an idempotency key. None: it is new. Else the body's digest and the response it was answered with.
-
-    Of two calls with one key at the same time the second waits here for the first to commit.
-    """
-    if unit.run("answers.remember", project_id=project_id, key=key, sha256=sha256) == 1:
-        return None
-    digest, response = unit.rows("answers.remembered", project_id=project_id, key=key)[0]
-    return digest, response
-
-
-def keep_response(unit: Unit, project_id: UUID, key: str, response: dict[str, Any]) -> None:
-    """Remember what the call with this key was answered."""
-    unit.run("answers.keep_response", project_id=project_id, key=key, response=Jsonb(response))
 
 
 def forget_keys(unit: Unit, days: int) -> int:

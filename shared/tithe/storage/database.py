@@ -97,7 +97,6 @@ class Database:
             min_size=1,
             max_size=connections,
             kwargs={"options": options, "application_name": "tithe", "connect_timeout": 5},
-            check=ConnectionPool.check_connection,
             timeout=10.0,
             open=False,
         )
@@ -155,5 +154,11 @@ class Database:
             raise Unavailable("the database went away", remedy="try again in a few seconds") from error
 
     def _once(self, work: Callable[[Unit], T]) -> T:
-        with self.unit() as unit:
-            return work(unit)
+        try:
+            with self.unit() as unit:
+                return work(unit)
+        except _GONE as error:
+            if not isinstance(error, _TRANSIENT):
+                # One connection is dead, so its neighbours may be: drop those now, rather than ask each before every use.
+                self._pool.check()
+            raise

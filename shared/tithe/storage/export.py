@@ -30,25 +30,20 @@ def snapshot(unit: Unit, project_id: UUID) -> Snapshot:
 
 def answered(database: Database, project_id: UUID, covered: Snapshot, *, skips: bool) -> Iterator[list[Exported]]:
     """Counted answers with their items, in the order they came; no transaction is open between two pages."""
-    after = 0
-    while page := database.run(
-        lambda unit, after=after: unit.all(
-            "export.answered", Exported, project_id=project_id, after=after, until=covered.answer_seq, skips=skips,
-            limit=_PAGE_ROWS,
-        )
-    ):  # fmt: skip
-        yield page
-        after = page[-1].seq or 0
+    for first in range(1, covered.answer_seq + 1, _PAGE_ROWS):
+        values = {"first": first, "last": min(first + _PAGE_ROWS - 1, covered.answer_seq), "skips": skips}
+        yield from _page(database, "export.answered", project_id, values)
 
 
 def unanswered(database: Database, project_id: UUID, covered: Snapshot, *, skips: bool) -> Iterator[list[Exported]]:
     """Items that `answered` leaves out, in order; no transaction is open between two pages."""
-    after = -1
-    while page := database.run(
-        lambda unit, after=after: unit.all(
-            "export.unanswered", Exported, project_id=project_id, after=after, until=covered.item_count,
-            until_seq=covered.answer_seq, skips=skips, limit=_PAGE_ROWS,
-        )
-    ):  # fmt: skip
-        yield page
-        after = page[-1].ordinal
+    for first in range(0, covered.item_count, _PAGE_ROWS):
+        last = min(first + _PAGE_ROWS, covered.item_count) - 1
+        values = {"first": first, "last": last, "last_seq": covered.answer_seq, "skips": skips}
+        yield from _page(database, "export.unanswered", project_id, values)
+
+
+def _page(database: Database, query: str, project_id: UUID, values: dict[str, int]) -> Iterator[list[Exported]]:
+    found = database.run(lambda unit: unit.all(query, Exported, project_id=project_id, **values))
+    if found:
+        yield found

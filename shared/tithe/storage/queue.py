@@ -59,8 +59,8 @@ def open_batch(unit: Unit, project_id: UUID, annotator: str) -> Batch | None:
     return unit.one("queue.open_batch", Batch, project_id=project_id, annotator=annotator)
 
 
-def lock_batch(unit: Unit, project_id: UUID, batch_id: UUID) -> Batch | None:
-    """A batch of this project, held until the unit ends."""
+def lock_batch(unit: Unit, project_id: UUID | None, batch_id: UUID) -> Batch | None:
+    """A batch (of this project), held until the unit ends."""
     return unit.one("queue.lock_batch", Batch, id=batch_id, project_id=project_id)
 
 
@@ -74,11 +74,11 @@ def drop_batch(unit: Unit, batch_id: UUID) -> None:
     unit.run("queue.drop_batch", id=batch_id)
 
 
-def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int, position: int) -> int:
-    """Lease the best `size` ready items to the batch; how many it got. Never waits for another hand-out."""
-    return unit.run(
-        "queue.lease_ready", project_id=batch.project_id, round_id=batch.round_id, annotator=batch.annotator,
-        batch_id=batch.id, size=size, overlap=overlap, position=position,
+def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int) -> list[LeasedItem]:
+    """Lease the best `size` ready items to the batch, best first. Never waits for another hand-out."""
+    return unit.all(
+        "queue.lease_ready", LeasedItem, project_id=batch.project_id, round_id=batch.round_id,
+        annotator=batch.annotator, batch_id=batch.id, size=size, overlap=overlap, position=0,
     )  # fmt: skip
 
 
@@ -109,17 +109,12 @@ def extend(unit: Unit, batch_id: UUID, lease_seconds: int) -> datetime | None:
     return expires_at
 
 
-def settle(unit: Unit, batch_id: UUID, ordinals: Sequence[int], skipped: Sequence[int]) -> int:
-    """Mark active leases answered. The caller holds the batch."""
-    return unit.run("queue.settle", batch_id=batch_id, ordinals=list(ordinals), skipped=list(skipped))
-
-
 def lease_late(
-    unit: Unit, batch: Batch, ordinals: Sequence[int], skipped: Sequence[int], overlap: int
+    unit: Unit, batch_id: UUID, ordinals: Sequence[int], skipped: Sequence[int], overlap: int
 ) -> dict[int, int]:
     """Settle what lapsed but was not taken over: ordinal → the new lease's id, for those that still counted."""
     found = unit.rows(
-        "queue.lease_late", batch_id=batch.id, ordinals=list(ordinals), skipped=list(skipped), overlap=overlap
+        "queue.lease_late", batch_id=batch_id, ordinals=list(ordinals), skipped=list(skipped), overlap=overlap
     )
     return dict(found)
 
@@ -127,16 +122,6 @@ def lease_late(
 def take_ready_slot(unit: Unit, project_id: UUID, round_id: UUID | None, ordinals: Sequence[int]) -> None:
     """Count down the ready rows of items that were answered without being leased from the queue."""
     unit.run("queue.take_ready_slot", project_id=project_id, round_id=round_id, ordinals=list(ordinals))
-
-
-def end_batch(unit: Unit, batch_id: UUID) -> None:
-    """Close a batch that is answered in full."""
-    unit.run("queue.end_batch", id=batch_id, state="closed")
-
-
-def active_in_batch(unit: Unit, batch_id: UUID) -> int:
-    """Leases of the batch that wait for an answer."""
-    return int(unit.value("queue.batch_active", batch_id=batch_id))
 
 
 def lapsed(unit: Unit, project_id: UUID) -> list[UUID]:

@@ -8,27 +8,6 @@ SELECT project_id, answer_seq, label_count, paid_count, skip_count, settled_slot
        current_round, current_model
 FROM progress WHERE project_id = %(project_id)s FOR UPDATE
 
--- name: count
--- Gives out the next sequence numbers. The row stays locked until the commit, so numbers commit in order and a watermark
--- read from here covers every answer below it.
-UPDATE progress SET
-    answer_seq = answer_seq + %(answers)s,
-    label_count = label_count + %(training)s,
-    paid_count = paid_count + %(paid)s,
-    skip_count = skip_count + %(skips)s,
-    settled_slots = settled_slots + %(slots)s
-WHERE project_id = %(project_id)s
-RETURNING project_id, answer_seq, label_count, paid_count, skip_count, settled_slots, requested_at_labels, round_number,
-          current_round, current_model
-
--- name: append
-INSERT INTO answers (project_id, ordinal, annotator, batch_id, lease_id, kind, value, note, source, state, because, seq)
-SELECT %(project_id)s, a.ordinal, %(annotator)s, %(batch_id)s, a.lease_id, a.kind, a.value, a.note, %(source)s,
-       a.state, a.because, a.seq
-FROM unnest(%(ordinals)s::bigint[], %(lease_ids)s::bigint[], %(kinds)s::text[], %(values)s::jsonb[], %(notes)s::text[],
-            %(states)s::text[], %(becauses)s::text[], %(seqs)s::bigint[])
-     AS a (ordinal, lease_id, kind, value, note, state, because, seq)
-
 -- name: earlier
 -- What this annotator said of these items before.
 SELECT ordinal, kind, value FROM answers
@@ -63,16 +42,6 @@ GROUP BY v.class ORDER BY count(*) DESC, v.class
 SELECT annotator, count(*) FILTER (WHERE kind = 'label'), count(*) FILTER (WHERE kind = 'skip'), max(created_at)
 FROM answers WHERE project_id = %(project_id)s AND state = 'counted' AND source = 'annotator'
 GROUP BY annotator ORDER BY annotator
-
--- name: remember
-INSERT INTO idempotency_keys (project_id, key, sha256) VALUES (%(project_id)s, %(key)s, %(sha256)s)
-ON CONFLICT DO NOTHING
-
--- name: remembered
-SELECT sha256, response FROM idempotency_keys WHERE project_id = %(project_id)s AND key = %(key)s
-
--- name: keep_response
-UPDATE idempotency_keys SET response = %(response)s WHERE project_id = %(project_id)s AND key = %(key)s
 
 -- name: forget
 DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(days => %(days)s)

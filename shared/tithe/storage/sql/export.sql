@@ -1,5 +1,6 @@
 -- Pages, each in a transaction of its own: a slow reader of an export must not hold a snapshot for hours. Answers and
--- items are only ever added, so the highest number at the start is the snapshot.
+-- items are only ever added, so the highest number at the start is the snapshot. A page is a range of numbers, not a LIMIT:
+-- its cost is the same whatever plan is chosen.
 
 -- name: snapshot
 SELECT g.answer_seq, p.item_count FROM progress g JOIN pools p ON p.project_id = g.project_id
@@ -9,16 +10,16 @@ WHERE g.project_id = %(project_id)s
 SELECT i.external_id, i.text, i.tokens, i.meta, i.split, a.kind, a.value, a.note, a.annotator, a.source, a.seq, a.created_at,
        i.ordinal
 FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
-WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND a.seq > %(after)s AND a.seq <= %(until)s
+WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND a.seq BETWEEN %(first)s AND %(last)s
   AND (a.kind = 'label' OR %(skips)s)
-ORDER BY a.seq LIMIT %(limit)s
+ORDER BY a.seq
 
 -- name: unanswered
 -- What the first part left out: items without a label, and without a skip where skips are told.
 SELECT i.external_id, i.text, i.tokens, i.meta, i.split, NULL::text AS kind, NULL::jsonb AS value, NULL::text AS note,
        NULL::text AS annotator, NULL::text AS source, NULL::bigint AS seq, NULL::timestamptz AS created_at, i.ordinal
 FROM items i
-WHERE i.project_id = %(project_id)s AND i.ordinal > %(after)s AND i.ordinal < %(until)s
+WHERE i.project_id = %(project_id)s AND i.ordinal BETWEEN %(first)s AND %(last)s
   AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal AND a.state = 'counted'
-                  AND a.seq <= %(until_seq)s AND (a.kind = 'label' OR %(skips)s))
-ORDER BY i.ordinal LIMIT %(limit)s
+                  AND a.seq <= %(last_seq)s AND (a.kind = 'label' OR %(skips)s))
+ORDER BY i.ordinal

@@ -31,11 +31,11 @@ ORDER BY s.line
 DELETE FROM staged WHERE line = ANY(%(lines)s)
 
 -- name: admit
--- New content, first line first, numbered from the pool's end. The caller holds the pool's lock, so nobody else numbers.
+-- New content, numbered from the pool's end; of equal lines the first, but a labeled one before one without a label. The caller holds the pool's lock, so nobody else numbers.
 WITH fresh AS (
     SELECT DISTINCT ON (s.digest) s.* FROM staged s
     WHERE NOT EXISTS (SELECT FROM items i WHERE i.project_id = %(project_id)s AND i.digest = s.digest)
-    ORDER BY s.digest, s.line
+    ORDER BY s.digest, s.value IS NULL, s.line
 ), numbered AS (
     SELECT f.*, %(base)s::bigint + row_number() OVER (ORDER BY f.line) - 1 AS ordinal FROM fresh f
 ), kept AS (

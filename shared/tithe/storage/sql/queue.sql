@@ -5,7 +5,7 @@ FROM batches WHERE project_id = %(project_id)s AND annotator = %(annotator)s AND
 
 -- name: lock_batch
 SELECT id, project_id, annotator, round_id, state, created_at, expires_at, expires_at <= clock_timestamp() AS lapsed
-FROM batches WHERE id = %(id)s AND project_id = %(project_id)s FOR UPDATE
+FROM batches WHERE id = %(id)s AND (%(project_id)s::uuid IS NULL OR project_id = %(project_id)s) FOR UPDATE
 
 -- name: lapsed_batches
 -- Skips what somebody is answering at this moment; they are not lost, only late.
@@ -30,13 +30,11 @@ DELETE FROM batches WHERE id = %(id)s
 UPDATE batches SET expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => %(lease_seconds)s))
 WHERE id = %(id)s AND state = 'open' RETURNING expires_at
 
--- name: end_batch
-UPDATE batches SET state = %(state)s, ended_at = clock_timestamp() WHERE id = %(id)s AND state = 'open'
-
 -- name: lease_ready
 -- The hand-out, in one statement: the best ready rows nobody is taking at this moment, each into a slot that is free.
 -- The unique indexes on leases are the proof of exclusivity; SKIP LOCKED and open_slots only keep people out of each
 -- other's way. A row whose slot turned out to be taken (by a late answer, say) is counted down and simply not leased.
+-- Answers with the leased items themselves, so that handing out is one round trip.
 WITH picked AS (
     SELECT r.rank, r.ordinal, r.score, r.chosen_by, r.why
     FROM ready r
@@ -48,18 +46,24 @@ WITH picked AS (
 ), counted AS (
     UPDATE ready r SET open_slots = r.open_slots - 1 FROM picked p
     WHERE r.project_id = %(project_id)s AND r.round_id = %(round_id)s AND r.rank = p.rank
+), leased AS (
+    INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+    SELECT %(project_id)s, p.ordinal, free.slot, %(annotator)s, %(batch_id)s, 'active',
+           %(position)s::integer + row_number() OVER (ORDER BY p.rank), p.score, p.chosen_by, p.why
+    FROM picked p
+    CROSS JOIN LATERAL (
+        SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
+        WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = p.ordinal
+                          AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))
+    ) free
+    WHERE free.slot IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING id, project_id, ordinal, state, score, chosen_by, why, position
 )
-INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
-SELECT %(project_id)s, p.ordinal, free.slot, %(annotator)s, %(batch_id)s, 'active',
-       %(position)s::integer + row_number() OVER (ORDER BY p.rank), p.score, p.chosen_by, p.why
-FROM picked p
-CROSS JOIN LATERAL (
-    SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
-    WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = p.ordinal
-                      AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))
-) free
-WHERE free.slot IS NOT NULL
-ON CONFLICT DO NOTHING
+SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta,
+       char_length(i.text) AS length
+FROM leased l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
+ORDER BY l.position
 
 -- name: lease_random
 -- When the ready queue has run dry nobody waits: random items, found by random probes into the pool. A probe looks at a
@@ -106,10 +110,6 @@ SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.t
 FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
 WHERE l.batch_id = %(batch_id)s ORDER BY l.position, l.id
 
--- name: settle
-UPDATE leases SET state = CASE WHEN ordinal = ANY(%(skipped)s) THEN 'skipped' ELSE 'done' END
-WHERE batch_id = %(batch_id)s AND ordinal = ANY(%(ordinals)s) AND state = 'active'
-
 -- name: lease_late
 -- A lapsed lease that nobody took over is still good: the answer takes a fresh slot, if one is free. Whether it is, the
 -- unique indexes decide, also against a hand-out that commits at the same moment.
@@ -145,9 +145,6 @@ WHERE r.project_id = f.project_id AND r.round_id = p.current_round AND r.ordinal
 -- name: active_leases
 SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
 WHERE b.project_id = %(project_id)s AND b.state = 'open' AND l.state = 'active'
-
--- name: batch_active
-SELECT count(*) FROM leases WHERE batch_id = %(batch_id)s AND state = 'active'
 
 -- name: import_leases
 -- A label that came with the item settles it for good: slot 0 stands for all of them.

@@ -170,6 +170,9 @@ CREATE TABLE ready (
     CONSTRAINT ready_once UNIQUE (project_id, round_id, ordinal)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
+-- The hand-out walks this one: rows that are handed out in full leave it.
+CREATE INDEX ready_open ON ready (project_id, round_id, rank) WHERE open_slots > 0;
+
 CREATE TABLE batches (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     project_id uuid NOT NULL REFERENCES projects ON DELETE CASCADE,

@@ -1,0 +1,71 @@
+-- What one call at the labelers' desk needs to know, read in one go: every round trip saved here is one less per label.
+
+-- name: asking
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
+       p.overlap, p.budget, p.seed, p.created_at, g.label_count, r.number AS round_number, r.label_count AS ranked_labels,
+       r.ended_at AS ranked_at, m.version AS model_version,
+       EXISTS (SELECT FROM batches b WHERE b.project_id = p.id AND b.state = 'open'
+               AND b.expires_at <= clock_timestamp()) AS some_lapsed
+FROM projects p JOIN progress g ON g.project_id = p.id
+LEFT JOIN rounds r ON r.id = g.current_round LEFT JOIN models m ON m.id = r.model_id
+WHERE p.id = %(project_id)s AND p.deleted_at IS NULL
+
+-- name: answering
+-- Holds the batch: two answers to one batch take turns, also when they carry the same idempotency key.
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
+       p.overlap, p.budget, p.seed, p.created_at, b.annotator, b.round_id, b.state,
+       (o.item_count - o.test_count) * p.overlap AS all_slots
+FROM batches b JOIN projects p ON p.id = b.project_id JOIN pools o ON o.project_id = p.id
+WHERE b.id = %(batch_id)s AND (%(project_id)s::uuid IS NULL OR p.id = %(project_id)s) AND p.deleted_at IS NULL
+FOR UPDATE OF b
+
+-- name: held
+SELECT l.id, l.ordinal, i.external_id, l.state,
+       coalesce(char_length(i.text), char_length(array_to_string(i.tokens, ' '))) AS length
+FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
+WHERE l.batch_id = %(batch_id)s
+
+-- name: remembered
+SELECT sha256, response FROM idempotency_keys WHERE project_id = %(project_id)s AND key = %(key)s
+
+-- name: settle
+-- Marks leases answered and, with the last one, the batch closed.
+WITH settled AS (
+    UPDATE leases SET state = CASE WHEN ordinal = ANY(%(skipped)s) THEN 'skipped' ELSE 'done' END
+    WHERE batch_id = %(batch_id)s AND ordinal = ANY(%(ordinals)s) AND state = 'active'
+)
+UPDATE batches SET state = 'closed', ended_at = clock_timestamp() WHERE id = %(batch_id)s AND %(closes)s
+
+-- name: record
+-- Numbers and stores the answers and remembers the response, in one statement: the counters' row is locked from here to
+-- the commit, so this is the last thing a label's transaction does unless it opens a round.
+WITH counted AS (
+    UPDATE progress SET
+        answer_seq = answer_seq + %(answers)s,
+        label_count = label_count + %(training)s,
+        paid_count = paid_count + %(paid)s,
+        skip_count = skip_count + %(skips)s,
+        settled_slots = settled_slots + %(slots)s
+    WHERE project_id = %(project_id)s
+    RETURNING project_id, answer_seq, label_count, paid_count, skip_count, settled_slots, requested_at_labels, round_number,
+              current_round, current_model
+), stored AS (
+    INSERT INTO answers (project_id, ordinal, annotator, batch_id, lease_id, kind, value, note, source, state, because, seq)
+    SELECT c.project_id, a.ordinal, %(annotator)s, %(batch_id)s, a.lease_id, a.kind, a.value, a.note, %(source)s,
+           a.state, a.because, c.answer_seq - %(answers)s + a.number
+    FROM counted c CROSS JOIN unnest(
+        %(ordinals)s::bigint[], %(lease_ids)s::bigint[], %(kinds)s::text[], %(values)s::jsonb[], %(notes)s::text[],
+        %(states)s::text[], %(becauses)s::text[], %(numbers)s::bigint[]
+    ) AS a (ordinal, lease_id, kind, value, note, state, because, number)
+), remembered AS (
+    INSERT INTO idempotency_keys (project_id, key, sha256, response)
+    SELECT c.project_id, %(key)s, %(sha256)s, %(response)s::jsonb || jsonb_build_object('label_count', c.label_count)
+    FROM counted c WHERE %(key)s::text IS NOT NULL
+    RETURNING key
+)
+SELECT c.* FROM counted c LEFT JOIN remembered ON true
+
+-- name: note_round
+-- The remembered response also says which round the call opened.
+UPDATE idempotency_keys SET response = response || jsonb_build_object('round_requested', %(number)s::integer)
+WHERE project_id = %(project_id)s AND key = %(key)s
