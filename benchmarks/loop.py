@@ -52,8 +52,8 @@ def preload(database: Database, project_id: UUID, rows: int, *, queue: int) -> N
         run("UPDATE pools SET item_count = %(n)s, planned_count = %(n)s WHERE project_id = %(p)s", values)
         if queue:
             run(
-                "INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count,"
-                " pool_count) VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, %(q)s, 0, 0, %(n)s)",
+                "INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count)"
+                " VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, %(q)s, 0, 0)",
                 values,
             )
             run("UPDATE progress SET round_number = 0, current_round = %(r)s WHERE project_id = %(p)s", values)
@@ -168,7 +168,7 @@ def vector_pool(database: Database, store: ArtifactStore, rows: int) -> Project:
         size = min(BLOCK, rows - start)
         block = rng.standard_normal((size, DIMENSION), dtype=np.float32)
         block[:, 0] += 4 * (np.arange(start, start + size) % 4)
-        stored = store.write_block(block_key(project.id, start), block)
+        stored = store.write_block(block_key(project.id, start, 0), block)
         with database.unit() as unit:
             unit.connection.execute(
                 "INSERT INTO blocks VALUES (%s, %s, %s, 'ready', %s, %s, %s, %s)",

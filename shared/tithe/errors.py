@@ -20,6 +20,7 @@
     ├── Unavailable                 503    unavailable          a server we lean on does not answer
     └── WorkFailed                  500    work_failed          a worker's own failures, never seen over HTTP
         ├── StaleClaim              500    stale_claim          somebody newer owns the job: stop, write nothing
+        ├── BlockLost               500    block_lost           a feature block's file is gone: it is made again
         └── Hopeless                500    hopeless             trying again cannot help: fail the round now
 
 A class's docstring is its default message; ``place`` says where in what was sent, ``remedy`` what to do about it.
@@ -152,6 +153,12 @@ class StaleClaim(WorkFailed):
     """A newer claim owns this job."""
 
     code = "stale_claim"
+
+
+class BlockLost(WorkFailed):
+    """A block's file is gone or damaged: it is made again, and the work tried once more."""
+
+    code = "block_lost"
 
 
 class Hopeless(WorkFailed):

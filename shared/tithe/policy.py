@@ -94,6 +94,30 @@ def block_ranges(planned: int, total: int, block_rows: int, *, remainder: bool) 
         yield planned, total - planned
 
 
+def grown_enough(ranked: int, rows: int) -> bool:
+    """Whether a pool grew enough to rank it again: by a hundredth, so that a trickle does not churn.
+
+    Smaller additions are ranked by the next round that labels ask for.
+
+    Examples
+    --------
+    >>> grown_enough(0, 1), grown_enough(1000, 1005), grown_enough(1000, 1010)
+    (True, False, True)
+    """
+    return rows - ranked >= max(1, ranked // 100)
+
+
+def tail_worth_a_block(tail: int, planned: int, block_rows: int) -> bool:
+    """Whether the pool's last rows are made a block when an import ends, rather than left to be joined by the next.
+
+    Examples
+    --------
+    >>> tail_worth_a_block(1, 0, 1024), tail_worth_a_block(1, 5000, 1024), tail_worth_a_block(100, 5000, 1024)
+    (True, False, True)
+    """
+    return planned == 0 or tail >= min(64, block_rows)
+
+
 def retry_delay_seconds(attempt: int) -> float:
     """Back-off before a failed job is claimed again: 1, 2, 4 … at most 60 seconds.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -46,6 +47,12 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(default=3.0, gt=0)
     ring_again_seconds: float = Field(default=10.0, gt=0, description="a job nobody claimed is rung again after this")
     attempts: int = Field(default=4, ge=1, description="claims of one job before its round fails")
+
+    @model_validator(mode="after")
+    def _hearts_beat_faster_than_claims_lapse(self) -> Self:
+        if 2 * self.heartbeat_seconds > self.claim_lapse_seconds:
+            raise ValueError("TITHE_CLAIM_LAPSE_SECONDS must be at least twice TITHE_HEARTBEAT_SECONDS")
+        return self
 
     def artifact_root(self) -> Path:
         """The folder of feature blocks and models."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tithe import telemetry
@@ -46,12 +46,12 @@ def worker_app(service: str, handlers: Handlers) -> Bus:
     )
 
 
-def run_worker(app: Bus, queue: Queue, name: str) -> None:
-    """Serve one queue until told to stop. Fewer broadcast paths, fewer things to break."""
+def run_worker(app: Bus, queues: Sequence[Queue], name: str) -> None:
+    """Serve queues, the first one first, until told to stop. Fewer broadcast paths, fewer things to break."""
     app.worker_main(
         [
-            "worker", "--queues", queue.value, "--hostname", f"{name}@%h", "--loglevel", "INFO",
-            "--without-gossip", "--without-mingle", "--without-heartbeat",
+            "worker", "--queues", ",".join(queue.value for queue in queues), "--hostname", f"{name}@%h",
+            "--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat",
         ]
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from tithe.loop import rounds as turns
 from tithe.loop.hand_out import HandedOut
 from tithe.loop.ingest import BlockSizes
 from tithe.loop.record import Recorded, Sent, record
-from tithe.storage import jobs, rounds
+from tithe.storage import jobs, pool, rounds
 from tithe.storage.database import Database
 from tithe.storage.pool import NewItem
 from tithe.storage.queue import Choice
@@ -31,6 +31,7 @@ def fill(database: Database, project: Project, items: list[NewItem]) -> ingest.C
     import_id = ingest.start(database, project.id)
     chunk = ingest.admit(database, project.id, import_id, items, 0, sizes)
     ingest.finish(database, project.id, import_id, sizes, whole=True)
+    ingest.plan_left_over(database, 0.0, sizes)
     return chunk
 
 
@@ -51,16 +52,23 @@ def answer(
 
 
 def embed_all(database: Database, project: Project) -> None:
-    """Mark every block encoded, as the scorer would."""
+    """Mark every block encoded, the last one as the scorer would: what it opens sees the whole pool."""
     with database.unit() as unit:
-        starts = [
-            row[0] for row in unit.connection.execute("SELECT start FROM blocks WHERE state = 'planned'").fetchall()
-        ]
-    for start in starts:
-        with database.unit() as unit:
-            claim = jobs.claim(unit, EmbedBlock(project_id=project.id, start=start), "test")
-            assert claim is not None
-            ingest.finish_block(unit, claim, start, path="x", sha256="0", size=1, dimension=2)
+        run = unit.connection.execute
+        starts = [row[0] for row in run("SELECT start FROM blocks WHERE state = 'planned' ORDER BY start").fetchall()]
+        for start in starts[:-1]:
+            pool.mark_block_ready(unit, project.id, start, path="x", sha256="0", size=1, dimension=2)
+        run("UPDATE jobs SET state = 'done' WHERE topic = 'block.embed' AND part = ANY(%s)", (starts[:-1],))
+    for start in starts[-1:]:
+        embed(database, project, start)
+
+
+def embed(database: Database, project: Project, start: int) -> None:
+    """Mark one block encoded, as the scorer would."""
+    with database.unit() as unit:
+        claim = jobs.claim(unit, EmbedBlock(project_id=project.id, start=start), "test")
+        assert claim is not None
+        ingest.finish_block(unit, claim, start, path="x", sha256="0", size=1, dimension=2)
 
 
 def run_round(database: Database, project: Project, chosen: list[Choice], *, trains: bool) -> None:
@@ -73,7 +81,7 @@ def run_round(database: Database, project: Project, chosen: list[Choice], *, tra
             claim = jobs.claim(unit, TrainRound(round_id=current.id), "test")
             assert claim is not None
             assert turns.begin_training(unit, current.id) is not None
-        model = turns.Trained(uuid4(), "m", "0", 1, 0.5, "test_set", {})
+        model = turns.Trained(uuid4(), "m", "0", 1, current.label_count, 0.5, "test_set", {})
         database.run(lambda unit: turns.finish_training(unit, claim, model, {}))
     with database.unit() as unit:
         shards = rounds.shards(unit, current.id)

@@ -25,6 +25,11 @@ BREAKAGES = {
         " SELECT project_id, ordinal, 2, annotator, 'done', 'x' FROM leases WHERE state = 'done' LIMIT 1"
     ),
     "i4_active_leases_belong_to_open_batches": "UPDATE batches SET state = 'closed' WHERE state = 'open'",
+    "i4_an_imported_label_stands_alone": "UPDATE leases SET chosen_by = 'import' WHERE ordinal = 0;"
+    " INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)"
+    " SELECT project_id, ordinal, 2, 'eve', 'done', 'x' FROM leases WHERE ordinal = 0",
+    "i7_the_history_ends_with_the_last_label": "UPDATE projects SET budget = 10; UPDATE rounds SET state = 'ready',"
+    " label_count = 9",
     "i4_held_out_items_are_never_handed_out": "UPDATE items SET split = 'test' WHERE ordinal = 0",
     "i6_answer_numbers_are_gap_free": "UPDATE progress SET answer_seq = answer_seq + 1",
     "i6_label_counters_equal_a_recount": "UPDATE progress SET paid_count = paid_count - 1",

@@ -211,6 +211,13 @@ def test_help_and_version_import_nothing_heavy():
     assert tithe("version").output.strip()[0].isdigit()
 
 
+def test_a_worker_that_knows_no_server_says_which_setting_it_lacks(monkeypatch: pytest.MonkeyPatch):
+    assert tithe("worker", "gateway", ok=False).stderr.startswith("TITHE_DATABASE_URL is not set")
+    monkeypatch.setenv("TITHE_DATABASE_URL", "postgresql://nowhere")
+    monkeypatch.setenv("TITHE_BROKER_URL", "")
+    assert tithe("worker", "scorer", ok=False).stderr.startswith("TITHE_BROKER_URL is not set")
+
+
 def test_a_worker_becomes_its_service(database_url: str, tmp_path: Path):
     port = choose_port(None, ())
     environment = {

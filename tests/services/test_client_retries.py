@@ -197,6 +197,18 @@ def test_an_answer_that_is_no_problem_document_is_still_told(serve, nonsense):
         tithe.projects()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://here", "http://", "http://here:many", ""])
+def test_what_is_no_address_is_refused_at_once(address):
+    with pytest.raises(TitheProblem, match="no server's address"):
+        Tithe(address)
+
+
+def test_a_server_that_is_not_tithe_is_said_to_be_none(serve):
+    url, _ = serve((200, {"Content-Type": "text/html"}, b"<html>It works!</html>"))
+    with Tithe(url) as tithe, pytest.raises(TitheProblem, match="does not answer as Tithe does"):
+        tithe.projects()
+
+
 def test_a_file_whose_upload_breaks_is_sent_again_from_its_beginning(serve, quick, tmp_path):
     path = tmp_path / "items.csv"
     path.write_text("id,text\n1,a\n")

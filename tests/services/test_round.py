@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,8 @@ from tithe.loop.ingest import BlockSizes
 from tithe.loop.record import Sent, record
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime
-from tithe.scorer.models import load
 from tithe.scorer.handlers import HANDLERS as SCORER
+from tithe.scorer.models import load
 from tithe.storage import checks, jobs, pool, projects, queue, rounds
 from tithe.storage.pool import NewItem
 from tithe.strategies import ranking
@@ -67,6 +68,7 @@ def bring_in(runtime: Runtime, project: Project, items: list[NewItem], block_row
     import_id = ingest.start(runtime.database, project.id)
     ingest.admit(runtime.database, project.id, import_id, items, 0, sizes)
     ingest.finish(runtime.database, project.id, import_id, sizes, whole=True)
+    ingest.plan_left_over(runtime.database, 0.0, sizes)
 
 
 def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
@@ -171,9 +173,7 @@ def test_several_labels_an_item(runtime: Runtime):
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     pairs = texts(200, seed=1)
     other = texts(200, seed=2)
-    items = [
-        NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", f"{pairs[n][0]} and {other[n][0]}") for n in range(200)
-    ]
+    items = [NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", f"{pairs[n][0]} and {other[n][0]}") for n in range(200)]
     bring_in(runtime, project, items, block_rows=100)
     work_off(runtime)
     label(runtime, project, {f"i{n}": sorted({pairs[n][1], other[n][1]}) for n in range(200)}, 30)
@@ -194,20 +194,27 @@ def test_labels_of_one_class_only_are_not_trained_on_and_the_round_goes_on_by_co
     assert "not_trained" in last.facts
 
 
-def test_a_damaged_block_fails_the_round_with_its_reason_and_labels_are_still_taken(runtime: Runtime):
+def test_damaged_files_are_made_again_and_the_round_goes_on(runtime: Runtime):
     project, truth = text_project(runtime)
     work_off(runtime)
-    for file in Path(runtime.settings.artifact_root()).rglob("*.npy"):
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    for file in Path(runtime.settings.artifact_root()).rglob("*.*"):  # blocks and the model training would start from
         file.write_bytes(file.read_bytes()[:-8] + b"damaged!")
     label(runtime, project, truth, 20)
-    with runtime.database.unit() as unit:
-        unit.connection.execute("UPDATE jobs SET attempt = 2 WHERE topic = 'round.train'")  # the third is the last
-    work_off(runtime)
-    with runtime.database.unit() as unit:
-        last = rounds.last(unit, project.id)
-    assert last.state == "failed"
-    assert ".npy" in last.failure
-    assert len(hand_out(runtime.database, project.id, "ada", 10).items) == 10
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        work_off(runtime)
+        with runtime.database.unit() as unit:
+            last = rounds.last(unit, project.id)
+            whole = pool.block_counts(unit, project.id)
+        if last.label_count == 40 and last.state == "ready" and whole[0] == whole[1]:
+            break
+        time.sleep(0.2)
+        with runtime.database.unit() as unit:
+            unit.connection.execute("UPDATE jobs SET not_before = clock_timestamp()")
+    else:
+        raise AssertionError((last, whole))
     assert runtime.database.run(checks.check) == []
 
 

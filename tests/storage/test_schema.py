@@ -30,8 +30,9 @@ def test_an_empty_database_reaches_the_newest_schema(postgres: str):
 
 
 LARGE = [
-    """INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count)
-       VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0, 50000)""",
+    """INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count)
+       VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0)""",
+    "UPDATE progress SET current_round = %(p)s, round_number = 0",
     """INSERT INTO items (project_id, ordinal, external_id, digest, split, text)
        SELECT %(p)s, n, 'i' || n, decode(md5(n::text), 'hex'), 'pool', 't' FROM generate_series(0, 49999) n""",
     """INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, chosen_by)
@@ -39,7 +40,8 @@ LARGE = [
     """INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)
        SELECT %(p)s, n * 9 + 1, 1, 'ada', 'done', 'margin' FROM generate_series(0, 4999) n""",
     """INSERT INTO answers (project_id, ordinal, annotator, kind, value, source, state, seq)
-       SELECT %(p)s, n * 9 + 1, 'ada', 'label', '"ham"', 'annotator', 'counted', n + 1 FROM generate_series(0, 4999) n""",
+       SELECT %(p)s, n * 9 + 1, 'ada', 'label', '"ham"', 'annotator', 'counted', n + 1
+       FROM generate_series(0, 4999) n""",
 ]
 
 
@@ -67,7 +69,7 @@ HOT = {
         "annotator": "bob", "size": 10, "overlap": 1, "position": 0, "batch_id": None}),
     "queue.batch_leases": (["items", "leases"], {"batch_id": None}),
     "pool.closed_ordinals": (["items"], {"start": 1000, "stop": 2000}),
-    "answers.training_set": ([], {"watermark": 100, "split": "pool"}),
+    "answers.training_set": (["answers"], {"watermark": 100, "split": "pool"}),
     "pool.texts": (["items"], {"start": 1000, "stop": 2000}),
 }  # fmt: skip
 

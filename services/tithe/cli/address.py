@@ -34,19 +34,19 @@ def running(data: Path) -> Endpoints | None:
     return state.endpoints if alive else None
 
 
-def connect(url: str | None, data: Path) -> Tithe:
+def connect(url: str | None, data: Path, *, retries: int = 3) -> Tithe:
     """A client of the gateway. Raises Unavailable where none is named and none runs."""
     from tithe.client import Tithe
 
     if url:
-        return Tithe(url)
+        return Tithe(url, retries=retries)
     endpoints = running(data)
     if endpoints is None:
         raise Unavailable(
             f"no stack is running on {data}",
             remedy="start one with `tithe up`, or name a gateway by --url or TITHE_URL",
         )
-    return Tithe(endpoints.gateway_url)
+    return Tithe(endpoints.gateway_url, retries=retries)
 
 
 def read_settings() -> Settings:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tithe.contracts.api import Imported
 
 _SHOWN_LINES = 20
+#: A long transfer bridges a server that is restarted.
+_RETRIES = 8
 FileFormat = Annotated[
     Literal["jsonl", "csv", "parquet"] | None, typer.Option("--format", help="Default: told from the file's name.")
 ]
@@ -41,7 +43,7 @@ def import_(
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console()
-    with connect(url, data) as tithe:
+    with connect(url, data, retries=_RETRIES) as tithe:
         target = tithe.project(project)
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
             bar = progress.add_task(file.name, total=file.stat().st_size)
@@ -67,7 +69,7 @@ def export(
     data: Data = HERE,
 ) -> None:
     """Write a project's labels to a file; it appears whole or not at all."""
-    with connect(url, data) as tithe:
+    with connect(url, data, retries=_RETRIES) as tithe:
         target = file if str(file) != "-" else typer.get_binary_stream("stdout")
         size = tithe.project(project).export(
             target, file_format, everything=everything, predictions=predictions, skips=skips

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tithe.cli.address import HERE, Data, Url, connect, database_url
+from tithe.cli.address import HERE, Data, Url, connect, database_url, read_settings
+from tithe.errors import BadInput
 
 
 class Service(StrEnum):
@@ -24,7 +25,15 @@ class Service(StrEnum):
 
 def worker(service: Annotated[Service, typer.Argument(help="Which service.")]) -> None:
     """Become one service: for containers and process managers. Settings come from TITHE_… variables."""
-    sys.stdout.flush()
+    settings = read_settings()
+    needed = {"TITHE_DATABASE_URL": settings.database_url}
+    if service is not Service.GATEWAY:
+        needed["TITHE_BROKER_URL"] = settings.broker_url
+    for name, value in needed.items():
+        if value is None or not value.get_secret_value():
+            raise BadInput(
+                f"{name} is not set", remedy="set it to your server, or run `tithe up`, which starts its own"
+            )
     os.execv(sys.executable, [sys.executable, "-m", f"tithe.{service.value}"])  # noqa: S606 -- our own interpreter
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +40,8 @@ def status(
             return
         from rich.live import Live
 
-        with Live(_shown(tithe, project), console=console, auto_refresh=False) as live:
+        live = Live(_shown(tithe, project), console=console, auto_refresh=False)
+        with contextlib.suppress(KeyboardInterrupt), live:
             while True:
                 time.sleep(_LOOK_SECONDS)
                 live.update(_shown(tithe, project), refresh=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,12 +57,10 @@ def up(
     )
     console = Console()
     with Stack(options, migrate=bring_up_to_date) as stack:
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             stack.start(lambda line: console.print(line, style="dim", highlight=False))
             console.print(endpoints_table(stack.endpoints, data))
             attend(stack, console)
-        except KeyboardInterrupt:
-            pass
         console.print("stopping", style="dim")
 
 
@@ -105,17 +104,18 @@ def processes_line(statuses: Sequence[ProcessStatus]) -> Text:
 
 def attend(stack: Stack, console: Console) -> None:
     """Show how the processes fare until Ctrl-C: one live line on a terminal, a line per change elsewhere."""
-    if console.is_terminal:
-        from rich.live import Live
+    with contextlib.suppress(KeyboardInterrupt):
+        if console.is_terminal:
+            from rich.live import Live
 
-        with Live(get_renderable=lambda: processes_line(stack.processes), console=console, refresh_per_second=2):
-            stack.wait()
-        return
-    console.print("running; Ctrl-C stops", highlight=False)
-    before = ""
-    while True:
-        now = processes_line(stack.processes).plain
-        if now != before:
-            console.print(now, highlight=False, soft_wrap=True)
-            before = now
-        time.sleep(_LOOK_SECONDS)
+            with Live(get_renderable=lambda: processes_line(stack.processes), console=console, refresh_per_second=2):
+                stack.wait()
+            return
+        console.print("running; Ctrl-C stops", highlight=False)
+        before = ""
+        while True:
+            now = processes_line(stack.processes).plain
+            if now != before:
+                console.print(now, highlight=False, soft_wrap=True)
+                before = now
+            time.sleep(_LOOK_SECONDS)

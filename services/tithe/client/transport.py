@@ -34,7 +34,7 @@ class Transport:
     """
 
     def __init__(self, url: str, *, timeout: float, retries: int) -> None:
-        base = httpx.URL(url.rstrip("/"))
+        base = _address(url)
         # A proxy of the environment is for the world outside, not for a server on this machine.
         self._http = httpx.Client(base_url=base, timeout=timeout, trust_env=not _is_local(base.host))
         self._timeout = timeout
@@ -66,7 +66,7 @@ class Transport:
                     method, path, json=body, params=_given(params), headers=dict(headers or {}) or None
                 )
             raise_for(answer)
-            return answer.json() if answer.content else None
+            return _read(answer) if answer.content else None
 
         return self.again(once, repeatable=repeatable)
 
@@ -85,7 +85,7 @@ class Transport:
                     timeout=httpx.Timeout(self._timeout, read=_UPLOAD_ANSWER_SECONDS),
                 )
             raise_for(answer)
-            return answer.json()
+            return _read(answer)
 
         return self.again(once, repeatable=again)
 
@@ -147,6 +147,18 @@ def raise_for(answer: httpx.Response) -> None:
     )
 
 
+def _read(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise TitheProblem(
+            answer.status_code,
+            "not_tithe",
+            f"{answer.url} does not answer as Tithe does",
+            remedy="check the server's address",
+        ) from error
+
+
 _backoff = tenacity.wait_exponential(multiplier=0.2, max=5) + tenacity.wait_random(0, 0.3)
 
 
@@ -166,6 +178,16 @@ def _seconds(header: str | None) -> float | None:
 
 def _given(params: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {name: value for name, value in params.items() if value is not None} if params else None
+
+
+def _address(url: str) -> httpx.URL:
+    try:
+        base = httpx.URL(url.rstrip("/"))
+    except httpx.InvalidURL:
+        base = httpx.URL("")
+    if base.scheme not in ("http", "https") or not base.host:
+        raise TitheProblem(0, "bad_address", f"{url!r} is no server's address", remedy="such as http://127.0.0.1:8000")
+    return base
 
 
 def _is_local(host: str) -> bool:

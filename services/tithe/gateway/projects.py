@@ -33,7 +33,7 @@ def create_project(spec: ProjectSpec, here: Here, response: Response) -> Project
     Everything but the task, the classes and the encoder may be changed later. Text projects without an `encoder` get
     `minilm`.
     """
-    made = here.database.run(lambda unit: projects.create(unit, resolved(spec)))
+    made = here.database.run(lambda unit: projects.create(unit, resolved(spec)), repeatable=False)
     response.headers["Location"] = f"/v1/projects/{made.id}"
     return made
 
@@ -88,4 +88,4 @@ def _change(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
 @router.delete("/{project_id}", status_code=204, summary="Take a project away", responses=documented(404, 422))
 def delete_project(project_id: ProjectId, here: Here) -> None:
     """The project is gone at once, work under way is called off; its rows and files are removed soon after."""
-    here.database.run(lambda unit: projects.delete(unit, project_id))
+    here.database.run(lambda unit: projects.delete(unit, project_id), repeatable=False)

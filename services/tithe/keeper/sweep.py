@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
 
 import structlog
 
@@ -12,9 +14,10 @@ from tithe.bus.celery import Bus
 from tithe.bus.relay import ring
 from tithe.errors import TitheError
 from tithe.loop import hand_out, ingest
+from tithe.loop import rounds as turns
 from tithe.loop.work import fail_subject
 from tithe.runtime import Runtime
-from tithe.storage import answers, jobs, predictions, projects
+from tithe.storage import answers, jobs, predictions, projects, rounds
 from tithe.storage.database import Unit
 
 _log = structlog.get_logger("tithe.keeper")
@@ -33,7 +36,8 @@ class Keeper:
         self._step("ring", 0.0, self._ring)
         self._step("lapse", 2.0, self._take_back_claims)
         self._step("reclaim", 5.0, lambda: hand_out.reclaim_lapsed(self.runtime.database))
-        self._step("plan", 10.0, self._plan_left_over)
+        self._step("plan", 3.0, self._plan_left_over)
+        self._step("retry", 5.0, self._open_rounds)
         self._step("revive", 15.0, lambda: self.runtime.database.run(lambda unit: jobs.revive(unit, 60.0)))
         self._step("purge", 10.0, self._purge)
         self._step("forget", 3600.0, self._forget)
@@ -47,12 +51,25 @@ class Keeper:
             work()
         except TitheError as error:
             _log.warning("step_failed", step=name, reason=error.message)
+        # One step that cannot be done must not keep the others from being done.
+        except Exception:  # noqa: BLE001
+            _log.exception("step_broke", step=name)
 
     def _ring(self) -> int:
-        sent = 0
-        while batch := ring(self.runtime.database, self.bus, self.runtime.settings.ring_again_seconds):
-            sent += batch
-        return sent
+        return ring(self.runtime.database, self.bus, self.runtime.settings.ring_again_seconds)
+
+    def _open_rounds(self) -> None:
+        """Rounds nobody else would ask for: after a failure, and when skips emptied the queue."""
+        database = self.runtime.database
+        due = database.run(
+            lambda unit: [
+                *((one, "retry") for one in rounds.to_retry(unit, after_seconds=60.0, most=6)),
+                *((one, "queue_low") for one in rounds.running_dry(unit, 10.0)),
+            ]
+        )
+        for project_id, reason in due:
+            if turns.reopen(database, project_id, reason):
+                _log.info("round_opened", project=str(project_id), reason=reason)
 
     def _take_back_claims(self) -> None:
         settings = self.runtime.settings
@@ -66,16 +83,42 @@ class Keeper:
         self.runtime.database.run(work)
 
     def _plan_left_over(self) -> int:
-        return ingest.plan_left_over(self.runtime.database, 15.0, self.runtime.block_sizes)
+        return ingest.plan_left_over(self.runtime.database, 5.0, self.runtime.block_sizes)
 
     def _forget(self) -> None:
-        """What nobody will ask for again: month-old idempotency keys, hour-old predictions, drafts of dead writers."""
+        """What nobody will ask for again: month-old idempotency keys, hour-old predictions, files of no project."""
         self.runtime.database.run(lambda unit: answers.forget_keys(unit, 30))
         self.runtime.database.run(lambda unit: predictions.purge(unit, 3600.0))
-        self.runtime.artifacts.sweep()
+        self._sweep_files()
 
     def _purge(self) -> None:
-        gone = self.runtime.database.run(lambda unit: projects.purge_next(unit, 30.0))
-        if gone is not None:
-            self.runtime.artifacts.delete_prefix(str(gone))
-            _log.info("project_purged", project=str(gone))
+        """A deleted project's rows, slice by slice, then its files."""
+        while slice_ := self.runtime.database.run(lambda unit: projects.purge_slice(unit, 30.0)):
+            project_id, gone = slice_
+            if gone:
+                self._delete_files(project_id)
+                _log.info("project_purged", project=str(project_id))
+
+    def _sweep_files(self) -> None:
+        """Files of projects that are no more: a worker wrote on, or a keeper died between the rows and the files."""
+        folders = [*self.runtime.settings.artifact_root().glob("*/"), *self._snapshots.glob("*.jsonl")]
+        named = {one: found for one in folders if (found := _as_id(one.stem)) is not None}
+        alive = self.runtime.database.run(lambda unit: projects.known(unit, list(named.values())))
+        for project_id in set(named.values()) - alive:
+            self._delete_files(project_id)
+        self.runtime.artifacts.sweep()
+
+    @property
+    def _snapshots(self) -> Path:
+        return self.runtime.settings.data / "labels"
+
+    def _delete_files(self, project_id: UUID) -> None:
+        self.runtime.artifacts.delete_prefix(str(project_id))
+        (self._snapshots / f"{project_id}.jsonl").unlink(missing_ok=True)
+
+
+def _as_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None

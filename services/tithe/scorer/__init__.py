@@ -1,4 +1,6 @@
-"""The scorer: a Celery worker on queue ``score``. Encodes blocks, scores shards, selects the ready queue.
+"""The scorer: a Celery worker on queues ``score`` and, when that is empty, ``embed``.
+
+Scores shards, selects the ready queue, predicts texts, encodes blocks.
 
 Scales sideways: start as many as there are cores or machines that reach the artifact store.
 """

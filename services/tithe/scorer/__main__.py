@@ -6,4 +6,4 @@ from tithe.settings import Settings
 from tithe.worker import run_worker
 
 if __name__ == "__main__":
-    run_worker(app, Queue.SCORE, Settings().worker_name)
+    run_worker(app, [Queue.SCORE, Queue.EMBED], Settings().worker_name)

@@ -33,7 +33,9 @@ def embed_block(runtime: Runtime, message: EmbedBlock, claim: Claim) -> None:
     read = _given if project.encoder is None else _encoded
     chunks = read(runtime, project, block.start, stop)
     first = next(chunks)
-    with runtime.artifacts.block_writer(block_key(project.id, block.start), block.rows, first.shape[1]) as writer:
+    with runtime.artifacts.block_writer(
+        block_key(project.id, block.start, claim.fence), block.rows, first.shape[1]
+    ) as writer:
         writer.append(first)
         for chunk in chunks:
             writer.append(chunk)

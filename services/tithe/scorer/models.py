@@ -6,7 +6,6 @@ import functools
 from uuid import UUID
 
 from tithe.artifacts import ArtifactStore
-
 from tithe.errors import Hopeless
 from tithe.learners.linear_model import LinearModel
 from tithe.runtime import Runtime

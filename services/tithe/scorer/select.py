@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tithe.contracts.predictions import Prediction
 from tithe.contracts.projects import Project, Task
@@ -35,7 +36,7 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     vectors = PoolVectors(runtime.artifacts, blocks)
     ordinals, scores = _choose(current, strategy, shards, vectors)
     ordinals, scores, first = _half_answered_first(ordinals, scores, waiting)
-    whys = _why(project, model, vectors.gather(ordinals)[1])
+    whys = _why(project, model, *vectors.gather(ordinals))
     choices = [
         Choice(
             int(ordinal),
@@ -83,18 +84,21 @@ def _half_answered_first(
     )
 
 
-def _why(project: Project, model: LinearModel | None, rows: Vectors) -> list[dict[str, Any]]:
-    """What the model thinks of each item: its label, how sure it is, the likeliest classes, the committee's votes."""
-    if model is None:
-        return [{} for _ in rows]
+def _why(
+    project: Project, model: LinearModel | None, found: npt.NDArray[np.bool_], rows: Vectors
+) -> list[dict[str, Any]]:
+    """What the model thinks of each item: label, confidence, the committee's votes. Without a vector: nothing."""
+    if model is None or not found.any():
+        return [{} for _ in found]
     told = [
         {"prediction": Prediction.of(project.task, project.labels, row).model_dump(mode="json", exclude_none=True)}
         for row in model.predict_proba(rows)
     ]
-    if project.task is Task.MULTILABEL:
-        return told
-    votes = model.committee_proba(rows).argmax(axis=2).T
-    return [{**one, "votes": _votes(project.labels, members)} for one, members in zip(told, votes, strict=True)]
+    if project.task is not Task.MULTILABEL:
+        votes = model.committee_proba(rows).argmax(axis=2).T
+        told = [{**one, "votes": _votes(project.labels, members)} for one, members in zip(told, votes, strict=True)]
+    each = iter(told)
+    return [next(each) if here else {} for here in found]
 
 
 def _votes(labels: list[str], members: np.ndarray) -> dict[str, int]:

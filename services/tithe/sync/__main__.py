@@ -6,4 +6,4 @@ from tithe.sync.worker import app
 from tithe.worker import run_worker
 
 if __name__ == "__main__":
-    run_worker(app, Queue.SYNC, Settings().worker_name)
+    run_worker(app, [Queue.SYNC], Settings().worker_name)

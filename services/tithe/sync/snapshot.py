@@ -9,6 +9,7 @@ from pathlib import Path
 from tithe.contracts.tasks import SnapshotLabels
 from tithe.runtime import Runtime
 from tithe.storage import answers, jobs, projects
+from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 
 
@@ -18,15 +19,18 @@ def snapshot_labels(runtime: Runtime, _: SnapshotLabels, claim: Claim) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(f".{claim.fence}.tmp")
     try:
-        _write(runtime, claim, unfinished)
-        unfinished.replace(target)
+        with runtime.database.unit() as unit:
+            # One at a time per project, so that an older snapshot never takes a newer one's place.
+            projects.take_turns(unit, claim.project_id)
+            _write(unit, claim, unfinished)
+            unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
     runtime.database.run(lambda unit: jobs.finish(unit, claim))
 
 
-def _write(runtime: Runtime, claim: Claim, path: Path) -> None:
-    with runtime.database.unit() as unit, path.open("w", encoding="utf-8") as file:
+def _write(unit: Unit, claim: Claim, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
         project = projects.get(unit, claim.project_id)
         for one in answers.export(unit, project.id, skips=False):
             line = {

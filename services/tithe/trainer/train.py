@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
+from tithe.artifacts import ArtifactDamaged, ArtifactMissing
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import TrainRound
 from tithe.learners.protocol import Model, NotEnoughClasses
@@ -30,19 +32,21 @@ _SAMPLE_ROWS = 3000
 
 def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     """Fit the round's model, or find that there is nothing to fit yet and say why."""
-    read = runtime.database.run(lambda unit: _read(unit, message, claim))
-    if read is None:
+    # By itself, and short: a label call that asks for a round must not wait for all that is read below.
+    current = runtime.database.run(lambda unit: turns.begin_training(unit, message.round_id))
+    if current is None:
+        runtime.database.run(lambda unit: jobs.finish(unit, claim))
         return
-    current, project, labels, held_out_labels, blocks, previous = read
+    project, labels, held_out_labels, blocks, previous = runtime.database.run(lambda unit: _read(unit, current))
     if project.task is Task.TOKENS:
         _go_on(runtime, claim, "no learner for token_classification in this version")
-        return
-    if previous is not None and previous.label_count == current.label_count:
-        _go_on(runtime, claim, "no new labels: the current model is used again")
         return
     vectors = PoolVectors(runtime.artifacts, blocks)
     features, targets = _matrix(project, vectors, labels)
     held_out = _matrix(project, vectors, held_out_labels)
+    if previous is not None and _saw(previous) == (current.watermark, len(targets), len(held_out[1])):
+        _go_on(runtime, claim, "no new labels: the current model is used again")
+        return
     try:
         model = get_learner().fit(
             features,
@@ -58,20 +62,13 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     except NotEnoughClasses as reason:
         _go_on(runtime, claim, reason.message)
         return
-    trained = _keep(runtime, project, model, held_out)
+    trained = _keep(runtime, project, model, len(targets), held_out)
     runtime.database.run(lambda unit: turns.finish_training(unit, claim, trained, {}))
 
 
-def _read(
-    unit: Unit, message: TrainRound, claim: Claim
-) -> tuple[Round, Project, Labels, Labels, list[pool.Block], ModelRow | None] | None:
-    current = turns.begin_training(unit, message.round_id)
-    if current is None:
-        jobs.finish(unit, claim)
-        return None
+def _read(unit: Unit, current: Round) -> tuple[Project, Labels, Labels, list[pool.Block], ModelRow | None]:
     project_id = current.project_id
     return (
-        current,
         projects.get(unit, project_id),
         answers.training_set(unit, project_id, current.watermark, "pool"),
         answers.training_set(unit, project_id, current.watermark, "test"),
@@ -80,20 +77,35 @@ def _read(
     )
 
 
+def _saw(model: ModelRow) -> tuple[int, int, int]:
+    """What a model was made from: its watermark, the items fitted to, the items held out."""
+    return model.watermark, model.label_count, int((model.facts.get("test") or {}).get("rows", 0))
+
+
 def _go_on(runtime: Runtime, claim: Claim, why: str) -> None:
     runtime.database.run(lambda unit: turns.finish_training(unit, claim, None, {"not_trained": why}))
 
 
 def _matrix(project: Project, vectors: PoolVectors, labels: Labels) -> tuple[Vectors, Targets]:
-    """Features and targets of labels whose items are encoded: int64 classes, or a bool matrix for multi-label."""
+    """Features and targets of labeled items that are encoded, one row an item, in the order they were first labeled.
+
+    Targets are int64 classes, or a bool matrix for multi-label. Where several people answered, the majority counts
+    (of a tie, what was said first): one row an item, or folds would train on what they are scored on.
+    """
     number = {name: at for at, name in enumerate(project.labels)}
-    ordinals = np.array([ordinal for ordinal, _ in labels], dtype=np.int64)
-    if project.task is Task.MULTILABEL:
-        targets: Targets = np.zeros((len(labels), len(number)), dtype=bool)
-        for row, (_, value) in enumerate(labels):
-            targets[row, [number[name] for name in value]] = True
+    several = project.task is Task.MULTILABEL
+    opinions: dict[int, list[Any]] = {}
+    for ordinal, value in labels:
+        opinions.setdefault(ordinal, []).append(value)
+    ordinals = np.fromiter(opinions, dtype=np.int64, count=len(opinions))
+    if several:
+        targets: Targets = np.zeros((len(opinions), len(number)), dtype=bool)
+        for row, values in enumerate(opinions.values()):
+            votes = Counter(name for value in values for name in value)
+            targets[row, [number[name] for name, count in votes.items() if 2 * count > len(values)]] = True
     else:
-        targets = np.array([number[value] for _, value in labels], dtype=np.int64)
+        majority = [Counter(values).most_common(1)[0][0] for values in opinions.values()]
+        targets = np.array([number[value] for value in majority], dtype=np.int64)
     found, features = vectors.gather(ordinals)
     return features, targets[found]
 
@@ -105,7 +117,9 @@ def _sample(vectors: PoolVectors, current: Round) -> Vectors:
     return vectors.gather(np.sort(chosen))[1]
 
 
-def _keep(runtime: Runtime, project: Project, model: Model, held_out: tuple[Vectors, Targets]) -> Trained:
+def _keep(
+    runtime: Runtime, project: Project, model: Model, examples: int, held_out: tuple[Vectors, Targets]
+) -> Trained:
     """Measure the model on labels it was not trained on, and write it to disk."""
     facts = model.facts()
     score, score_from = facts["score"], "cross_validation"
@@ -116,8 +130,12 @@ def _keep(runtime: Runtime, project: Project, model: Model, held_out: tuple[Vect
         score, score_from = measured[project.metric], "test_set"
     model_id = uuid4()
     stored = runtime.artifacts.write_model(model_key(project.id, model_id), *model.to_tensors())
-    return Trained(model_id, stored.key, stored.sha256, stored.size, score, score_from, facts)
+    return Trained(model_id, stored.key, stored.sha256, stored.size, examples, score, score_from, facts)
 
 
 def _load(runtime: Runtime, row: ModelRow | None) -> Model | None:
-    return None if row is None else get_learner().load(*runtime.artifacts.read_model(row.path, row.sha256))
+    """The last model, to start from. It is only a help: without its file training begins anew."""
+    try:
+        return None if row is None else get_learner().load(*runtime.artifacts.read_model(row.path, row.sha256))
+    except (ArtifactMissing, ArtifactDamaged):
+        return None

@@ -131,6 +131,12 @@ class Ranking(Told):
     age_seconds: float | None
 
 
+#: ``answered_by_you``: what is left waits for other annotators' opinions.
+EmptyBecause = Literal[
+    "pool_empty", "budget_spent", "budget_reserved", "pool_exhausted", "all_leased", "answered_by_you"
+]
+
+
 class HandOut(Told):
     """Items for one annotator. Without items, `empty_because` says why."""
 
@@ -139,9 +145,7 @@ class HandOut(Told):
     round: int | None
     ranking: Ranking
     items: list[BatchItem]
-    empty_because: Literal["pool_empty", "budget_spent", "budget_reserved", "pool_exhausted", "all_leased"] | None = (
-        None
-    )
+    empty_because: EmptyBecause | None = None
     retry_after_seconds: int | None = Field(default=None, description="when asking again makes sense; null: never")
 
 

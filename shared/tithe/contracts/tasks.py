@@ -18,6 +18,7 @@ class Queue(StrEnum):
 
     TRAIN = "train"
     SCORE = "score"
+    EMBED = "embed"
     SYNC = "sync"
 
 
@@ -46,7 +47,7 @@ class EmbedBlock(TaskMessage):
     """Encode the items whose ordinals begin at `start` into one immutable block of vectors."""
 
     topic = "block.embed"
-    queue = Queue.SCORE
+    queue = Queue.EMBED
 
     project_id: UUID
     start: int

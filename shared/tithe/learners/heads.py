@@ -1,23 +1,17 @@
-"""From labeled rows to solved heads: class weights, what regularisation to expect, self-training on the pool."""
+"""From labeled rows to fitted heads: what regularisation to expect, many heads, self-training on the pool."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tithe.learners.solver import Float32, Link, Problems, solve
+from tithe.learners.logistic import fit_head, logits
+from tithe.learners.protocol import Float32, Task
 
 #: The share of each predicted class's pool rows, surest first, that a head is shown again with its own answer.
 SURE_SHARE = 0.7
 #: All pseudo-labels together weigh this many times the labels, while those are few; nothing from `WEANED_AT` labels on.
 PSEUDO_WEIGHT = 3.0
 WEANED_AT = 2000
-
-
-def with_intercept(vectors: Float32) -> Float32:
-    """The vectors with a column of ones at the end: float32, shape (n, d + 1)."""
-    features = np.ones((vectors.shape[0], vectors.shape[1] + 1), np.float32)
-    features[:, :-1] = vectors
-    return features
 
 
 def expected_c(labels: int, classes: int) -> float:
@@ -39,51 +33,36 @@ def fit_heads(
     features: Float32,
     onehot: Float32,
     weights: Float32,
-    c: Float32,
-    power: Float32,
-    link: Link,
+    c: float,
+    power: float,
+    task: Task,
     *,
     start: Float32 | None = None,
-    tolerance: float = 3e-4,
+    tolerance: float | None = None,
 ) -> Float32:
-    """Solve a batch of heads that differ in who counts how much.
+    """Fit heads that differ in who counts how much, one after the other.
 
     Parameters
     ----------
-    features
-        float32, shape (n, d + 1), the last column one.
-    onehot
-        float32, shape (1 or heads, classes, n).
+    features, onehot, c, power, task, tolerance
+        As in :func:`tithe.learners.logistic.fit_head`.
     weights
-        float32, shape (heads, n): row weights.
-    c
-        float32, shape (heads,): inverse regularisation, as in scikit-learn.
-    power
-        float32, shape (heads,): class weights are ``(rows / (classes * rows of the class)) ** power``: 0 for none, 1
-        for balanced, one half in between. With ``"sigmoid"`` each class's two sides are balanced against one another.
-    link
-        ``"softmax"`` or ``"sigmoid"``.
-    start, tolerance
-        See :func:`tithe.learners.solver.solve`.
+        float32, shape (heads, n): each head's row weights.
+    start
+        float32, shape (heads, classes, d + 1), or None. Never another fold's head: one that has seen the held-out rows
+        would leave traces of them within the tolerance.
 
     Returns
     -------
     float32, shape (heads, classes, d + 1).
     """
-    carrying = (onehot @ weights[:, :, None])[:, :, 0]  # (heads, classes)
-    rows = weights.sum(axis=1, keepdims=True)
-    if link == "softmax":
-        positive = _inverse(carrying / rows * onehot.shape[1], power)
-        negative = np.ones_like(positive)
-    else:
-        positive = _inverse(2 * carrying / rows, power)
-        negative = _inverse(2 * (rows - carrying) / rows, power)
-    problems = Problems(features, onehot, weights, positive, negative, (1 / c).astype(np.float32), link)
-    return solve(problems, start, tolerance=tolerance)
-
-
-def _inverse(share: Float32, power: Float32) -> Float32:
-    return (np.maximum(share, np.float32(1e-6)) ** -power[:, None]).astype(np.float32)
+    begin = [None] * len(weights) if start is None else start
+    return np.stack(
+        [
+            fit_head(features, onehot, counts, c, power, task, start=head, tolerance=tolerance)
+            for counts, head in zip(weights, begin, strict=True)
+        ]
+    )
 
 
 def pseudo_weight(labels: int) -> float:
@@ -103,25 +82,25 @@ def self_trained(
     weights: Float32,
     heads: Float32,
     pool: Float32,
-    c: Float32,
-    power: Float32,
+    c: float,
+    power: float,
 ) -> Float32:
     """One step of self-training: each head answers the pool, and is fitted again to the labels and its surest answers.
 
     Parameters
     ----------
     labeled
-        float32, shape (n, d + 1): the labeled rows.
+        float32, shape (n, d): the labeled rows.
     onehot
-        float32, shape (1, classes, n).
+        float32, shape (classes, n).
     weights
         float32, shape (heads, n).
     heads
         float32, shape (heads, classes, d + 1): softmax heads fitted to the labels alone.
     pool
-        float32, shape (m, d + 1): unlabeled rows.
+        float32, shape (m, d): unlabeled rows.
     c, power
-        float32, shape (heads,): as in :func:`fit_heads`.
+        What the heads were fitted with; all the weight that comes on top raises ``c`` in proportion.
 
     Returns
     -------
@@ -137,27 +116,47 @@ def self_trained(
     ----------
     Yarowsky (1995), Unsupervised word sense disambiguation rivaling supervised methods, ACL, 189-196.
     """
-    count, classes, width = heads.shape
-    strength = pseudo_weight(labeled.shape[0])
-    logits = (heads.reshape(-1, width) @ pool.T).reshape(count, classes, -1)
-    answers = logits.argmax(axis=1)
-    best_two = np.partition(logits, classes - 2, axis=1)[:, -2:]
+    strength = pseudo_weight(len(labeled))
+    rows = np.concatenate([labeled, pool])
+    again = np.empty_like(heads)
+    for at, (head, counts) in enumerate(zip(heads, weights, strict=True)):
+        said = logits(head, pool)
+        sure = surest(said)
+        own = (said.argmax(axis=1) == np.arange(said.shape[1])[:, None]).astype(np.float32)
+        again[at] = fit_head(
+            rows,
+            np.concatenate([onehot, own], axis=1),
+            np.concatenate([counts, sure * (strength * counts.sum() / sure.sum())]),
+            c * (1 + strength),
+            power,
+            "single",
+            start=head,
+        )
+    return again
+
+
+def surest(said: Float32) -> Float32:
+    """1 for the `SURE_SHARE` of each predicted class's rows with the widest margins, at least one; 0 for the rest.
+
+    Parameters
+    ----------
+    said
+        float32, shape (m, classes): logits.
+
+    Returns
+    -------
+    float32, shape (m,).
+
+    Examples
+    --------
+    >>> surest(np.array([[3, 0], [1, 0], [2, 0], [0, 1]], np.float32)).tolist()
+    [1.0, 0.0, 1.0, 1.0]
+    """
+    answers = said.argmax(axis=1)
+    best_two = np.partition(said, said.shape[1] - 2, axis=1)[:, -2:]
     margins = best_two[:, 1] - best_two[:, 0]
-    pool_weights = np.zeros((count, pool.shape[0]), np.float32)
-    for head in range(count):
-        for answer in np.unique(answers[head]):
-            rows = np.flatnonzero(answers[head] == answer)
-            surest = rows[np.argsort(-margins[head, rows], kind="stable")[: max(1, int(SURE_SHARE * len(rows)))]]
-            pool_weights[head, surest] = 1
-    pool_weights *= strength * weights.sum(axis=1, keepdims=True) / pool_weights.sum(axis=1, keepdims=True)
-    asked = pool_weights.any(axis=0)  # rows no head is sure of need not be looked at again
-    pool_onehot = (answers[:, None, asked] == np.arange(classes)[None, :, None]).astype(np.float32)
-    return fit_heads(
-        np.concatenate([labeled, pool[asked]]),
-        np.concatenate([np.broadcast_to(onehot, (count, *onehot.shape[1:])), pool_onehot], axis=2),
-        np.concatenate([weights, pool_weights[:, asked]], axis=1),
-        (c * (1 + strength)).astype(np.float32),
-        power,
-        "softmax",
-        start=heads,
-    )
+    sure = np.zeros(len(said), np.float32)
+    for answer in np.unique(answers):
+        rows = np.flatnonzero(answers == answer)
+        sure[rows[np.argsort(-margins[rows], kind="stable")[: max(1, int(SURE_SHARE * len(rows)))]]] = 1
+    return sure

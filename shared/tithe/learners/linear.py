@@ -14,7 +14,6 @@ from tithe.learners import folds, heads, scores, selection
 from tithe.learners.calibration import fit_temperature
 from tithe.learners.linear_model import FitFacts, LinearModel
 from tithe.learners.protocol import Float32, Float64, Metric, Model, NotEnoughClasses, Targets, Task
-from tithe.learners.solver import Link
 
 #: Pool rows self-training looks at; fewer where rows times classes would pass `POOL_ANSWERS`.
 POOL_ROWS = 3000
@@ -26,8 +25,8 @@ class LinearLearner:
     """Logistic regression on fixed vectors, tuned, calibrated, with a committee: well under a second at 500 labels.
 
     A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the
-    model's head, the committee's (stratified bootstrap) and the folds' in one batch of
-    :func:`tithe.learners.solver.solve`; where a sample of the pool is given and a row carries one class, one step of
+    model's head, the committee's (stratified bootstrap) and the folds', each a scikit-learn ``LogisticRegression``
+    (:mod:`tithe.learners.logistic`); where a sample of the pool is given and a row carries one class, one step of
     self-training for all of them (:func:`tithe.learners.heads.self_trained`); then one temperature from the folds'
     answers to rows they had not seen. Those answers also give the score: honest about the labels at hand, which an
     uncertainty strategy has made harder than the pool.
@@ -90,7 +89,7 @@ class LinearLearner:
 
         Notes
         -----
-        Memory: a few times n * d plus :data:`tithe.learners.solver.BLOCK_LOGITS` floats.
+        Memory: a few times (n + m) * (d + classes) floats. One thread, but for BLAS, which heeds ``OMP_NUM_THREADS``.
         """
         began = time.perf_counter()
         _check(vectors, targets, n_classes, task)
@@ -105,14 +104,14 @@ class LinearLearner:
             unlabeled = pool[: min(POOL_ROWS, POOL_ANSWERS // len(learned))]
         mean, scale = _standardisation(vectors, unlabeled)
         labeled = _Labeled(
-            features=heads.with_intercept(_standardised(vectors, mean, scale)),
+            features=_standardised(vectors, mean, scale),
             onehot=np.ascontiguousarray(truth[:, learned].T, np.float32),
-            link="softmax" if single else "sigmoid",
+            task=task,
             rng=np.random.default_rng(seed),
         )
         before = previous.fitted if isinstance(previous, LinearModel) else None
         choice = labeled.choose(metric, selection.Choice(before.c, before.class_weight) if before else None)
-        extra = heads.with_intercept(_standardised(unlabeled, mean, scale))
+        extra = _standardised(unlabeled, mean, scale)
         solved, logits = labeled.solve(choice, members, extra)
         held_out = ~np.isnan(logits[:, 0])
         temperature = fit_temperature(logits[held_out], truth[held_out][:, learned], single=single)
@@ -141,11 +140,11 @@ class LinearLearner:
 
 @dataclass(frozen=True)
 class _Labeled:
-    """The labeled rows of a round, ready for the solver, and the round's dice."""
+    """The labeled rows of a round, ready to be fitted to, and the round's dice."""
 
-    features: Float32  # (n, d + 1)
+    features: Float32  # (n, d)
     onehot: Float32  # (learned classes, n)
-    link: Link
+    task: Task
     rng: np.random.Generator
 
     def choose(self, metric: Metric, previous: selection.Choice | None) -> selection.Choice:
@@ -153,7 +152,7 @@ class _Labeled:
         chosen = self.rng.permutation(self.onehot.shape[1])[: selection.SELECTION_ROWS]
         onehot = np.ascontiguousarray(self.onehot[:, chosen])
         fold = folds.stratified_folds(folds.strata(onehot), FOLDS, self.rng)
-        return selection.choose(self.features[chosen], onehot, fold, self.link, metric, previous)
+        return selection.choose(self.features[chosen], onehot, fold, self.task, metric, previous)
 
     def solve(self, choice: selection.Choice, members: int, pool: Float32) -> tuple[Float32, Float32]:
         """The model's head over its committee's, and each row's logits from a fold's head that had not seen it."""
@@ -167,10 +166,10 @@ class _Labeled:
                 (fold != numbers[:, None]).astype(np.float32),
             ]
         )
-        c, power = (np.full(len(weights), value, np.float32) for value in (choice.c, choice.power))
-        solved = heads.fit_heads(self.features, self.onehot[None], weights, c, power, self.link)
+        c, power = choice.c, choice.power
+        solved = heads.fit_heads(self.features, self.onehot, weights, c, power, self.task)
         if len(pool):
-            solved = heads.self_trained(self.features, self.onehot[None], weights, solved, pool, c, power)
+            solved = heads.self_trained(self.features, self.onehot, weights, solved, pool, c, power)
         return solved[: 1 + members], selection.held_out_logits(self.features, fold, solved[1 + members :])
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tithe.learners import scores
 from tithe.learners.heads import expected_c, fit_heads
-from tithe.learners.protocol import Metric
-from tithe.learners.solver import Float32, Link
+from tithe.learners.logistic import TOLERANCE, logits
+from tithe.learners.protocol import Float32, Metric, Task
 
 #: How much better a candidate must score, times 1 / sqrt(rows), for each tenfold step of C and each full step of class
 #: weighting away from what is expected: held-out scores of few rows are mostly noise.
@@ -19,7 +19,8 @@ CAUTION = 1.5
 FEWEST_ROWS = 100
 #: Rows looked at; beyond, a sample decides.
 SELECTION_ROWS = 5000
-#: Up to so many labels times classes the whole grid is searched, around what is expected.
+#: Up to so many labels times classes the whole grid is searched, around what is expected; with several classes a row,
+#: where each candidate is as many heads as classes, half of it.
 WIDE_SEARCH = 20_000
 #: Beyond so many, only the regularisation is; beyond ten times as many, nothing: the last round's choice stays.
 NARROW_SEARCH = 200_000
@@ -33,7 +34,7 @@ class Choice:
     power: float  #: class weighting: 0 none, 1 balanced
 
 
-def expected(onehot: Float32, link: Link, metric: Metric) -> Choice:
+def expected(onehot: Float32, task: Task, metric: Metric) -> Choice:
     """What to fit with before any cross-validation.
 
     Balanced class weights, but half-way where each class stands alone and is scored by exact matches: measured on 28
@@ -44,11 +45,11 @@ def expected(onehot: Float32, link: Link, metric: Metric) -> Choice:
     ----------
     onehot
         float32, shape (classes, n): the labels.
-    link, metric
+    task, metric
         What is fitted, what is scored.
     """
     classes, labels = onehot.shape
-    return Choice(expected_c(labels, classes), 0.5 if (link, metric) == ("sigmoid", "accuracy") else 1.0)
+    return Choice(expected_c(labels, classes), 0.5 if (task, metric) == ("multi", "accuracy") else 1.0)
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,23 @@ class Grid:
     powers: tuple[float, ...]
 
 
-def grid_for(onehot: Float32, link: Link, middle: Choice) -> Grid:
+def grid_for(onehot: Float32, task: Task, middle: Choice) -> Grid:
     """The candidates worth their time: many while labels are few, then `middle` and its neighbours.
 
     Parameters
     ----------
     onehot
         float32, shape (classes, n): the labels.
-    link
-        ``"softmax"`` or ``"sigmoid"``.
+    task
+        ``"single"`` or ``"multi"``.
     middle
         The last round's choice, or what is expected.
     """
     counts = onehot.sum(axis=1)
-    even = link == "softmax" and counts.max() < 1.5 * counts.min()
+    even = task == "single" and counts.max() < 1.5 * counts.min()
     powers = (middle.power,) if even or onehot.size > NARROW_SEARCH else (0.0, 0.5, 1.0)
-    steps = (-1.0, -0.5, 0.0, 0.5, 1.0) if onehot.size <= WIDE_SEARCH else (-0.5, 0.0, 0.5)
+    wide = task == "single" and onehot.size <= WIDE_SEARCH
+    steps = (-1.0, -0.5, 0.0, 0.5, 1.0) if wide else (-0.5, 0.0, 0.5)
     return Grid(tuple(middle.c * 10**step for step in steps), powers)
 
 
@@ -82,7 +84,7 @@ def choose(
     features: Float32,
     onehot: Float32,
     fold: NDArray[np.int64],
-    link: Link,
+    task: Task,
     metric: Metric,
     previous: Choice | None = None,
 ) -> Choice:
@@ -95,12 +97,12 @@ def choose(
     Parameters
     ----------
     features
-        float32, shape (n, d + 1).
+        float32, shape (n, d).
     onehot
         float32, shape (classes, n).
     fold
         int64, shape (n,): where each row is held out; negative, never.
-    link, metric
+    task, metric
         What is fitted, what is scored.
     previous
         The last round's choice: where the search is narrow, it is around this.
@@ -111,23 +113,21 @@ def choose(
 
     Notes
     -----
-    The C are walked upward, each batch of (folds x powers) heads starting where the one before ended.
+    The C are walked upward, each fold's head starting where its last one ended.
     """
-    likely = expected(onehot, link, metric)
+    likely = expected(onehot, task, metric)
     middle = likely if previous is None or onehot.size <= WIDE_SEARCH else previous
     folds = np.unique(fold[fold >= 0])
     if not len(folds) or onehot.shape[1] < FEWEST_ROWS or onehot.size > 10 * NARROW_SEARCH:
         return middle
-    grid = grid_for(onehot, link, middle)
-    weights = np.tile((fold != folds[:, None]).astype(np.float32), (len(grid.powers), 1))
-    power = np.repeat(np.array(grid.powers, np.float32), len(folds))
+    grid = grid_for(onehot, task, middle)
+    weights = (fold != folds[:, None]).astype(np.float32)
     table = np.zeros((len(grid.powers), len(grid.cs)))
-    heads: Float32 | None = None
-    for column, c in enumerate(grid.cs):
-        c_of_each = np.full(len(power), c, np.float32)
-        heads = fit_heads(features, onehot[None], weights, c_of_each, power, link, start=heads, tolerance=1e-3)
-        for row, of_power in enumerate(heads.reshape(len(grid.powers), len(folds), len(onehot), -1)):
-            table[row, column] = held_out_score(features, onehot, fold, of_power, link, metric)
+    for row, power in enumerate(grid.powers):
+        heads: Float32 | None = None
+        for column, c in enumerate(grid.cs):
+            heads = fit_heads(features, onehot, weights, c, power, task, start=heads, tolerance=3 * TOLERANCE[task])
+            table[row, column] = held_out_score(features, onehot, fold, heads, task, metric)
     edged = np.pad(table, ((0, 0), (1, 1)), mode="edge")
     smooth = (edged[:, :-2] + 2 * edged[:, 1:-1] + edged[:, 2:]) / 4
     steps = np.abs(np.log10(np.array(grid.cs) / likely.c)) + np.abs(np.array(grid.powers) - likely.power)[:, None]
@@ -137,19 +137,19 @@ def choose(
 
 def held_out_logits(features: Float32, fold: NDArray[np.int64], heads: Float32) -> Float32:
     """Each row's logits from the head that had not seen it: float32, shape (n, classes); NaN for rows all have seen."""
-    logits = np.full((features.shape[0], heads.shape[1]), np.nan, np.float32)
+    answers = np.full((features.shape[0], heads.shape[1]), np.nan, np.float32)
     for number, head in zip(np.unique(fold[fold >= 0]), heads, strict=True):
         rows = fold == number
-        logits[rows] = features[rows] @ head.T
-    return logits
+        answers[rows] = logits(head, features[rows])
+    return answers
 
 
 def held_out_score(
-    features: Float32, onehot: Float32, fold: NDArray[np.int64], heads: Float32, link: Link, metric: Metric
+    features: Float32, onehot: Float32, fold: NDArray[np.int64], heads: Float32, task: Task, metric: Metric
 ) -> float:
     """The score of all held-out answers together, in [0, 1]."""
     seen = fold >= 0
-    logits = held_out_logits(features, fold, heads)[seen].astype(np.float64)
-    single = link == "softmax"
-    said = scores.decide(logits if single else logits + 0.5, single=single)
+    answers = held_out_logits(features, fold, heads)[seen].astype(np.float64)
+    single = task == "single"
+    said = scores.decide(answers if single else answers + 0.5, single=single)
     return scores.score(metric, onehot[:, seen].T > 0, said)

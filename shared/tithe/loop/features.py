@@ -9,16 +9,20 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from tithe.artifacts import ArtifactStore
+from tithe.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
+from tithe.errors import BlockLost
 from tithe.storage.pool import Block
 
 Vectors = npt.NDArray[np.float32]
 Ordinals = npt.NDArray[np.int64]
 
 
-def block_key(project_id: UUID, start: int) -> str:
-    """Where a block of the project is kept in the artifact store."""
-    return str(PurePosixPath(str(project_id)) / "blocks" / f"{start:012d}.npy")
+def block_key(project_id: UUID, start: int, fence: int) -> str:
+    """Where a block of the project is kept in the artifact store.
+
+    The claim's fence is part of it: a writer that was thought dead must not put its file in its successor's place.
+    """
+    return str(PurePosixPath(str(project_id)) / "blocks" / f"{start:012d}-{fence}.npy")
 
 
 def model_key(project_id: UUID, model_id: UUID) -> str:
@@ -85,4 +89,15 @@ class PoolVectors:
     def _open(self, block: Block) -> Vectors:
         if block.path is None or block.sha256 is None:
             raise LookupError(f"block {block.start} has no file yet")
-        return self._store.open_block(block.path, block.sha256)
+        try:
+            return self._store.open_block(block.path, block.sha256)
+        except (ArtifactMissing, ArtifactDamaged) as error:
+            lost = [other.start for other in self._blocks if not self._readable(other)]
+            raise BlockLost(error.message, starts=lost) from error
+
+    def _readable(self, block: Block) -> bool:
+        try:
+            self._store.open_block(block.path or "", block.sha256 or "")
+        except (ArtifactMissing, ArtifactDamaged):
+            return False
+        return True

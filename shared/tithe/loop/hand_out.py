@@ -21,6 +21,7 @@ _EMPTY: dict[str, int | None] = {
     "budget_reserved": 5,
     "pool_exhausted": None,
     "all_leased": 5,
+    "answered_by_you": None,
 }
 
 
@@ -45,9 +46,17 @@ class HandedOut:
     retry_after_seconds: int | None = None
 
 
+class _SomeLapsed(Exception):
+    """Batches past their time are to be taken back before anybody is served."""
+
+
 def hand_out(database: Database, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
     """Give the annotator a batch; an open one of theirs is given again, and kept alive. Raises NotFound."""
-    return database.run(lambda unit: _hand_out(unit, project_id, annotator, size))
+    try:
+        return database.run(lambda unit: _hand_out(unit, project_id, annotator, size))
+    except _SomeLapsed:  # taken back in a transaction of its own, which holds nothing else
+        database.run(lambda unit: _reclaim(unit, project_id))
+        return database.run(lambda unit: _hand_out(unit, project_id, annotator, size, reclaimed=True))
 
 
 def heartbeat(database: Database, project_id: UUID | None, batch_id: UUID) -> datetime:
@@ -73,7 +82,7 @@ def release(database: Database, project_id: UUID | None, batch_id: UUID) -> None
         batch = _known(queue.lock_batch(unit, project_id, batch_id), batch_id)
         projects.get(unit, batch.project_id)
         if batch.state == "open":
-            queue.give_back(unit, [batch_id], "released")
+            queue.give_back(unit, batch.project_id, [batch_id], "released")
 
     database.run(work)
 
@@ -89,7 +98,7 @@ def reclaim_lapsed(database: Database) -> int:
 def _reclaim(unit: Unit, project_id: UUID) -> None:
     lapsed = queue.lapsed(unit, project_id)
     if lapsed:
-        queue.give_back(unit, lapsed, "expired")
+        queue.give_back(unit, project_id, lapsed, "expired")
 
 
 def _known(batch: Batch | None, batch_id: UUID) -> Batch:
@@ -98,12 +107,12 @@ def _known(batch: Batch | None, batch_id: UUID) -> Batch:
     return batch
 
 
-def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None) -> HandedOut:
+def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None, *, reclaimed: bool = False) -> HandedOut:
     project = desk.asking(unit, project_id)
     if project is None:
         raise NotFound(f"there is no project {project_id}", remedy="GET /v1/projects lists them")
-    if project.some_lapsed:
-        _reclaim(unit, project_id)
+    if project.some_lapsed and not reclaimed:
+        raise _SomeLapsed
     staleness = _staleness(project)
     mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
     if mine is None:  # they have one open, perhaps since a moment
@@ -146,7 +155,7 @@ def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, str | None
 
 def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> tuple[list[LeasedItem], str | None]:
     """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why."""
-    ranked = queue.lease_ready(unit, batch, size, project.overlap) if batch.round_id else []
+    ranked = queue.lease_ready(unit, batch, size, project.overlap)
     got = len(ranked)
     if got == size:
         return ranked, None
@@ -157,13 +166,16 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> tuple[list[L
     chance = random.Random()  # noqa: S311
     probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
     got += queue.lease_random(unit, batch, probes, size - got, got)
-    if got < size:
+    settled = answers.progress(unit, project.id).settled_slots
+    everything = (counts.item_count - counts.test_count) * project.overlap
+    taken = settled + queue.active_leases(unit, project.id)
+    if got < size and taken < everything:
         got += queue.lease_any(unit, batch, size - got, project.overlap, got)
     if got:
         return queue.leases(unit, batch.id), None
-    progress = answers.progress(unit, project.id)
-    everything = (counts.item_count - counts.test_count) * project.overlap
-    return [], "pool_exhausted" if progress.settled_slots >= everything else "all_leased"
+    if taken < everything:
+        return [], "answered_by_you"
+    return [], "pool_exhausted" if settled >= everything else "all_leased"
 
 
 def _staleness(project: Asking) -> Staleness:

@@ -59,14 +59,13 @@ def admit(
             )  # fmt: skip
         admitted = pool.admit(unit, counters, items, dimension)
         known = [one for one in (*admitted.items, *admitted.labels) if one[2] is not None]
-        if known:
-            _seed(unit, project_id, known, project.overlap)
+        labeled = _seed(unit, project_id, known, project.overlap)
         _plan(unit, project_id, sizes.of(project.task), remainder=False)
         pool.count_import(
             unit, import_id, accepted=len(admitted.items), duplicates=admitted.duplicates,
             rejected=rejected + len(admitted.clashes),
         )  # fmt: skip
-        return Chunk(len(admitted.items), admitted.duplicates, len(known), admitted.clashes)
+        return Chunk(len(admitted.items), admitted.duplicates, labeled, admitted.clashes)
 
     return database.run(work)
 
@@ -82,13 +81,16 @@ def start(database: Database, project_id: UUID) -> UUID:
 
 
 def finish(database: Database, project_id: UUID, import_id: UUID, sizes: BlockSizes, *, whole: bool) -> None:
-    """End an import: the tail of the pool becomes a block too, and known labels may ask for a round."""
+    """End an import: the pool's tail becomes a block too, and known labels may ask for a round. Raises NotFound."""
 
     def work(unit: Unit) -> None:
         project = projects.get(unit, project_id)
         pool.end_import(unit, import_id, whole=whole)
-        pool.lock(unit, project_id)
-        _plan(unit, project_id, sizes.of(project.task), remainder=True)
+        counters = pool.lock(unit, project_id)
+        rows = sizes.of(project.task)
+        # A tail of a few rows waits for company; the keeper plans it when nobody has come for a while.
+        tail = (counters.item_count - counters.planned_count) % rows
+        _plan(unit, project_id, rows, remainder=policy.tail_worth_a_block(tail, counters.planned_count, rows))
         turns.maybe_open(unit, project)
 
     database.run(work)
@@ -125,12 +127,29 @@ def _plan(unit: Unit, project_id: UUID, rows: int, *, remainder: bool) -> None:
         unit.send(EmbedBlock(project_id=project_id, start=start_at), project_id)
 
 
-def _seed(unit: Unit, project_id: UUID, known: Sequence[tuple[int, str, object]], overlap: int) -> None:
-    """Labels that came with their items: counted for training, not paid for, and never asked again."""
-    for split in ("pool", "test"):
-        given = [Answer(ordinal, "label", value) for ordinal, where, value in known if where == split]
-        if split == "pool":
-            queue.import_leases(unit, project_id, [answer.ordinal for answer in given])
-        if given:
-            settled = len(given) * overlap if split == "pool" else 0
-            desk.record(unit, project_id, "@import", None, "import", given, slots=settled, held_out=split == "test")
+def _seed(unit: Unit, project_id: UUID, known: Sequence[tuple[int, str, object]], overlap: int) -> int:
+    """Labels that came with their items: counted for training, not paid for, and never asked again; how many count.
+
+    One whose item somebody holds or has answered is kept as superseded: people's own answers go before it.
+    """
+    held_out = [Answer(ordinal, "label", value) for ordinal, split, value in known if split == "test"]
+    if held_out:
+        desk.record(unit, project_id, "@import", None, "import", held_out, slots=0, held_out=True)
+    asked = [(ordinal, value) for ordinal, split, value in known if split == "pool"]
+    free = queue.import_leases(unit, project_id, [ordinal for ordinal, _ in asked])
+    given = [
+        Answer(ordinal, "label", value)
+        if ordinal in free
+        else Answer(ordinal, "label", value, state="superseded", because="item_taken")
+        for ordinal, value in asked
+    ]
+    if given:
+        desk.record(unit, project_id, "@import", None, "import", given, slots=len(free) * overlap)
+    return len(held_out) + len(free)
+
+
+def encode_again(unit: Unit, project_id: UUID, starts: Sequence[int]) -> None:
+    """Have blocks made anew whose files are lost or damaged."""
+    for start_at in starts:
+        pool.forget_block(unit, project_id, start_at)
+        jobs.again(unit, EmbedBlock(project_id=project_id, start=start_at))

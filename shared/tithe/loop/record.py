@@ -142,9 +142,9 @@ def _settle(
     fresh = {ordinal for ordinal in ordinals.values() if states[ordinal] == "active"}
     waiting = sum(state == "active" for state in states.values()) - len(fresh)
     closes = batch.state == "open" and waiting == 0
+    rescued = _rescue(unit, batch, batch_id, [o for o in ordinals.values() if states[o] in _GIVEN_UP], skipped)
     if fresh:
         desk.settle(unit, batch_id, sorted(fresh), skipped, closes=closes)
-    rescued = _rescue(unit, batch, batch_id, [o for o in ordinals.values() if states[o] in _GIVEN_UP], skipped)
     stored, outcomes = _verdicts(unit, batch, leases, said, fresh, rescued)
     told = Recorded(outcomes, "closed" if closes else batch.state, waiting if batch.state == "open" else 0, 0, None)
     key, digest = call
@@ -161,12 +161,18 @@ def _settle(
 def _rescue(
     unit: Unit, batch: Answering, batch_id: UUID, late: Sequence[int], skipped: Sequence[int]
 ) -> dict[int, int]:
-    """Settle leases that lapsed but that nobody took over: ordinal → the id of the lease that counts."""
+    """Settle lapsed leases nobody took over, as far as the budget goes: ordinal → the lease that counts."""
     if not late:
         return {}
+    # Held from here on: rows of the ready queue are only touched under it, as a round's swap does.
+    progress = answers.lock_progress(unit, batch.id)
+    if batch.budget is not None:  # what was handed out again since then is paid for first
+        left = batch.budget - progress.paid_count - queue.active_leases(unit, batch.id)
+        paid = [ordinal for ordinal in late if ordinal not in skipped]
+        late = [ordinal for ordinal in late if ordinal not in paid[max(0, left) :]]
     rescued = queue.lease_late(unit, batch_id, late, skipped, batch.overlap)
     if rescued:
-        queue.take_ready_slot(unit, batch.id, answers.progress(unit, batch.id).current_round, list(rescued))
+        queue.recount_ready(unit, batch.id, list(rescued))
     return rescued
 
 

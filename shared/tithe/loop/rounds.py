@@ -55,11 +55,21 @@ def ask_for_round(database: Database, project_id: UUID) -> Round:
             raise RoundAlreadyOpen(remedy="wait until it is ready; GET …/status shows how far it is")
         return opened
 
+    return database.run(work, repeatable=False)
+
+
+def reopen(database: Database, project_id: UUID, reason: str) -> bool:
+    """Open a round for the keeper: a failed one is tried again, or a queue that runs dry is filled."""
+
+    def work(unit: Unit) -> bool:
+        progress = answers.lock_progress(unit, project_id)
+        return _open(unit, projects.get(unit, project_id), progress, reason) is not None
+
     return database.run(work)
 
 
 def _reason(unit: Unit, project: Project, progress: Progress) -> str | None:
-    ready, planned, _ = pool.block_counts(unit, project.id)
+    ready, planned, rows = pool.block_counts(unit, project.id)
     if ready == 0:
         return None
     newest = rounds.last(unit, project.id)
@@ -71,8 +81,10 @@ def _reason(unit: Unit, project: Project, progress: Progress) -> str | None:
     if policy.retrain_due(counts, project.retrain_every):
         return "labels"
     items = pool.read(unit, project.id)
-    settled = ready == planned and items.planned_count == items.item_count
-    return "pool_grew" if settled and newest.pool_count < items.item_count else None
+    encoded = ready == planned and items.planned_count == items.item_count
+    # A failed round says nothing of the pool: the keeper tries it again, with pauses.
+    grew = encoded and newest.state == "ready" and policy.grown_enough(newest.pool_count, rows)
+    return "pool_grew" if grew else None
 
 
 def _finished(unit: Unit, project: Project, progress: Progress) -> bool:
@@ -83,6 +95,9 @@ def _finished(unit: Unit, project: Project, progress: Progress) -> bool:
 
 
 def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Round | None:
+    # Looked at before it is tried: an insert that conflicts would wait for whoever is moving that round on.
+    if rounds.unfinished(unit, project.id) is not None:
+        return None
     number = progress.round_number + 1
     opened = rounds.request(
         unit,
@@ -94,7 +109,6 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
         depth=policy.ready_depth(project.batch_size, project.retrain_every, project.overlap),
         watermark=progress.answer_seq,
         label_count=progress.label_count,
-        pool_count=pool.read(unit, project.id).item_count,
     )
     if opened is not None:
         if opened.label_count:
@@ -106,13 +120,16 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
 
 def plan_scoring(unit: Unit, current: Round, model_id: UUID | None, facts: dict[str, Any]) -> None:
     """Move a round to scoring: write its shard list from the blocks on disk, ask for each shard."""
-    if not rounds.to_scoring(unit, current.id, model_id, facts):
-        return
     blocks = [(block.start, block.rows) for block in pool.ready_blocks(unit, current.project_id)]
-    ranges = list(policy.shard_ranges(blocks, policy.shard_rows(sum(rows for _, rows in blocks))))
+    rows = sum(rows for _, rows in blocks)
+    if not rounds.to_scoring(unit, current.id, model_id, rows, facts):
+        return
+    ranges = list(policy.shard_ranges(blocks, policy.shard_rows(rows)))
     rounds.add_shards(unit, current.id, ranges)
     for number in range(len(ranges)):
         unit.send(ScoreShard(round_id=current.id, shard=number), current.project_id)
+    if not ranges and rounds.to_selecting(unit, current.id):  # every block was lost: nothing to score
+        unit.send(SelectReady(round_id=current.id), current.project_id)
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,7 @@ class Trained:
     path: str
     sha256: str
     size: int
+    examples: int  #: items it was fitted to
     score: float | None  #: in the project's metric, on labels it was not trained on
     score_from: str | None
     facts: dict[str, Any]
@@ -151,7 +169,7 @@ def finish_training(unit: Unit, claim: jobs.Claim, trained: Trained | None, fact
         sha256=trained.sha256,
         size=trained.size,
         watermark=current.watermark,
-        label_count=current.label_count,
+        label_count=trained.examples,
         score=trained.score,
         score_from=trained.score_from,
         facts=trained.facts,
@@ -174,12 +192,12 @@ def finish_shard(
 
 def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: dict[str, Any]) -> None:
     """End a round: its choices become the queue that is served. What waited meanwhile may open the next one."""
+    answers.lock_progress(unit, claim.project_id)
     current = rounds.lock(unit, claim.subject)
     jobs.finish(unit, claim)
     if current is None or current.state != "selecting":
         return
     project = projects.get(unit, current.project_id)
-    answers.lock_progress(unit, project.id)
     filled = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
     rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled})
     if current.label_count:
@@ -188,8 +206,15 @@ def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: 
 
 
 def fail_round(unit: Unit, round_id: UUID, failure: str) -> None:
-    """End a round that cannot go on; the queue of the last good one is served on. Labels since then ask again."""
-    current = rounds.lock(unit, round_id)
-    if current is None or not rounds.fail(unit, round_id, failure):
+    """End a round that cannot go on; the queue of the last good one is served on.
+
+    Labels that came meanwhile may ask for the next one at once; otherwise the keeper tries again after a pause.
+    """
+    known = rounds.get(unit, round_id)
+    if known is None:
+        return
+    answers.lock_progress(unit, known.project_id)
+    if not rounds.fail(unit, round_id, failure):
         return
     jobs.cancel(unit, round_id)
+    maybe_open(unit, projects.get(unit, known.project_id))

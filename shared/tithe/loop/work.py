@@ -16,7 +16,8 @@ import structlog
 
 from tithe import policy
 from tithe.contracts.tasks import PredictTexts, ScoreShard, SelectReady, TaskMessage, TrainRound
-from tithe.errors import Hopeless, StaleClaim, TitheError
+from tithe.errors import BlockLost, Hopeless, StaleClaim, TitheError
+from tithe.loop import ingest
 from tithe.loop import rounds as turns
 from tithe.storage import jobs, predictions
 from tithe.storage.database import Database, Unit
@@ -65,6 +66,8 @@ def _give_back(delivery: Delivery, claimed: Claim, error: Exception) -> None:
     reason = error.message if isinstance(error, TitheError) else f"{type(error).__name__}: {error}"
 
     def work(unit: Unit) -> None:
+        if isinstance(error, BlockLost):
+            ingest.encode_again(unit, claimed.project_id, error.facts["starts"])
         state = jobs.give_back(
             unit, claimed, reason, attempts=delivery.attempts,
             delay_seconds=policy.retry_delay_seconds(claimed.attempt), hopeless=isinstance(error, Hopeless),

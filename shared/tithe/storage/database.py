@@ -131,10 +131,11 @@ class Database:
                 retry_after_seconds=1,
             ) from error
 
-    def run(self, work: Callable[[Unit], T], *, attempts: int = 5) -> T:
+    def run(self, work: Callable[[Unit], T], *, attempts: int = 5, repeatable: bool = True) -> T:
         """Do `work` in one transaction, again from the start if a deadlock or a lost connection broke it.
 
-        `work` must be idempotent as a whole: a commit whose answer was lost is done twice.
+        A commit whose answer was lost is done twice, so `work` must be idempotent as a whole; where it is not, say
+        `repeatable=False`, and that one case is raised as Unavailable for the caller to look and decide.
         """
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(_may_be_tried_again),
@@ -143,7 +144,7 @@ class Database:
             reraise=True,
         )
         try:
-            return retrying(lambda: self._once(work))
+            return retrying(lambda: self._once(work, repeatable=repeatable))
         except _GONE as error:
             if isinstance(error, (pg.QueryCanceled, *_TRANSIENT)):
                 raise Conflict(
@@ -153,12 +154,20 @@ class Database:
                 ) from error
             raise Unavailable("the database went away", remedy="try again in a few seconds") from error
 
-    def _once(self, work: Callable[[Unit], T]) -> T:
+    def _once(self, work: Callable[[Unit], T], *, repeatable: bool) -> T:
+        committing = False
         try:
             with self.unit() as unit:
-                return work(unit)
+                done = work(unit)
+                committing = True
         except _GONE as error:
+            if committing and not repeatable and not isinstance(error, _TRANSIENT):
+                raise Unavailable(
+                    "the database went away while this was being stored",
+                    remedy="look whether it was, then send it again",
+                ) from error
             if not isinstance(error, _TRANSIENT):
-                # One connection is dead, so its neighbours may be: drop those now, rather than ask each before every use.
+                # One connection is dead, so its neighbours may be: drop those now, rather than ask each before use.
                 self._pool.check()
             raise
+        return done

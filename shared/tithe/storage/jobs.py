@@ -78,9 +78,12 @@ def cancel(unit: Unit, subject: UUID) -> int:
     return unit.run("jobs.cancel", subject=subject)
 
 
-def to_ring(unit: Unit, again_seconds: float, limit: int) -> list[Bell]:
-    """Jobs whose message is unsent, or sent and unanswered; held until the unit ends: two relays share them out."""
-    return unit.all("jobs.to_ring", Bell, again=again_seconds, limit=limit)
+def to_ring(unit: Unit, again_seconds: float, most: int) -> list[Bell]:
+    """Jobs whose message is unsent, or sent and unanswered, so that at most `most` of a queue are under way.
+
+    Held until the unit ends: two relays share them out.
+    """
+    return unit.all("jobs.to_ring", Bell, again=again_seconds, most=most)
 
 
 def rung(unit: Unit, ids: list[int]) -> None:
@@ -96,3 +99,8 @@ def lapse(unit: Unit, silent_seconds: float, attempts: int) -> list[Lapsed]:
 def revive(unit: Unit, after_seconds: float) -> int:
     """Give failed encoding another chance once in a while: nothing else would ever ask for it again."""
     return unit.run("jobs.revive", after=after_seconds)
+
+
+def again(unit: Unit, message: TaskMessage) -> bool:
+    """Have done work done again, because what it made is gone; False: it is under way anyway."""
+    return unit.run("jobs.again", topic=message.topic, subject=message.subject(), part=message.part()) == 1

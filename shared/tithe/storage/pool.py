@@ -169,6 +169,11 @@ def mark_block_ready(
     )
 
 
+def forget_block(unit: Unit, project_id: UUID, start: int) -> None:
+    """The block's file is lost: it is to be made again."""
+    unit.run("pool.forget_block", project_id=project_id, start=start)
+
+
 def ready_blocks(unit: Unit, project_id: UUID, start: int = 0, stop: int = 1 << 62) -> list[Block]:
     """Blocks on disk that overlap [start, stop), in order."""
     return unit.all("pool.ready_blocks", Block, project_id=project_id, start=start, stop=stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import errors as pg
@@ -62,13 +63,30 @@ def delete(unit: Unit, project_id: UUID) -> None:
     unit.run("projects.cancel_work", id=project_id)
 
 
-def purge_next(unit: Unit, after_seconds: float) -> UUID | None:
-    """Remove every row of one project deleted at least so long ago; its id, or None when there is none."""
+def purge_slice(unit: Unit, after_seconds: float, rows: int = 20_000) -> tuple[UUID, bool] | None:
+    """Remove up to `rows` rows of one project deleted at least so long ago, last of all the project itself.
+
+    Its id and whether it is gone; None: there is none. Call again until it is: no transaction grows with the pool.
+    """
     project_id: UUID | None = unit.value("projects.deleted", after=after_seconds)
-    if project_id is not None:
-        unit.value("projects.allow_purge")
-        unit.run("projects.purge", id=project_id)
-    return project_id
+    if project_id is None:
+        return None
+    unit.value("projects.allow_purge")
+    for table in ("answers", "leases", "vectors", "items"):
+        if unit.run(f"projects.purge_{table}", id=project_id, rows=rows):
+            return project_id, False
+    unit.run("projects.purge", id=project_id)
+    return project_id, True
+
+
+def take_turns(unit: Unit, project_id: UUID) -> None:
+    """Wait until nobody else who takes turns on this project is at it; held until the unit ends."""
+    unit.value("projects.take_turns", id=str(project_id))
+
+
+def known(unit: Unit, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of the ids are projects that are not purged yet."""
+    return {row[0] for row in unit.rows("projects.known", ids=list(ids))}
 
 
 def _name_taken(name: str) -> NameTaken:

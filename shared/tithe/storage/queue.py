@@ -77,8 +77,8 @@ def drop_batch(unit: Unit, batch_id: UUID) -> None:
 def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int) -> list[LeasedItem]:
     """Lease the best `size` ready items to the batch, best first. Never waits for another hand-out."""
     return unit.all(
-        "queue.lease_ready", LeasedItem, project_id=batch.project_id, round_id=batch.round_id,
-        annotator=batch.annotator, batch_id=batch.id, size=size, overlap=overlap, position=0,
+        "queue.lease_ready", LeasedItem, project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
+        size=size, overlap=overlap, position=0,
     )  # fmt: skip
 
 
@@ -119,9 +119,9 @@ def lease_late(
     return dict(found)
 
 
-def take_ready_slot(unit: Unit, project_id: UUID, round_id: UUID | None, ordinals: Sequence[int]) -> None:
-    """Count down the ready rows of items that were answered without being leased from the queue."""
-    unit.run("queue.take_ready_slot", project_id=project_id, round_id=round_id, ordinals=list(ordinals))
+def recount_ready(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> None:
+    """Set right how often the ready queue may still hand these items out."""
+    unit.run("queue.recount_ready", project_id=project_id, ordinals=sorted(ordinals))
 
 
 def lapsed(unit: Unit, project_id: UUID) -> list[UUID]:
@@ -134,9 +134,12 @@ def projects_with_lapsed(unit: Unit) -> list[UUID]:
     return [row[0] for row in unit.rows("queue.projects_with_lapsed")]
 
 
-def give_back(unit: Unit, batch_ids: Sequence[UUID], state: str) -> None:
-    """End the batches as `state` (expired or released) and put their unanswered items back into the ready queue."""
-    unit.run("queue.give_back", batch_ids=list(batch_ids), state=state)
+def give_back(unit: Unit, project_id: UUID, batch_ids: Sequence[UUID], state: str) -> None:
+    """End the batches as `state` (expired or released); their unanswered items stand in the ready queue again."""
+    freed = [row[0] for row in unit.rows("queue.give_back", batch_ids=list(batch_ids), state=state)]
+    unit.run("queue.end_batches", batch_ids=list(batch_ids), state=state)
+    if freed:
+        recount_ready(unit, project_id, freed)
 
 
 def active_leases(unit: Unit, project_id: UUID) -> int:
@@ -144,9 +147,9 @@ def active_leases(unit: Unit, project_id: UUID) -> int:
     return int(unit.value("queue.active_leases", project_id=project_id))
 
 
-def import_leases(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> None:
-    """Settle items whose label came with them."""
-    unit.run("queue.import_leases", project_id=project_id, ordinals=list(ordinals))
+def import_leases(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> set[int]:
+    """Settle items whose label came with them; those that nobody else has or had."""
+    return {row[0] for row in unit.rows("queue.import_leases", project_id=project_id, ordinals=list(ordinals))}
 
 
 def depth(unit: Unit, project_id: UUID) -> int:

@@ -89,12 +89,12 @@ class Point:
 
 def request(
     unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: str, seed: int, depth: int, watermark: int,
-    label_count: int, pool_count: int,
+    label_count: int,
 ) -> Round | None:  # fmt: skip
     """Open a round; None: one is unfinished. The caller holds the project's progress row."""
     made = unit.one(
         "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=strategy, seed=seed,
-        depth=depth, watermark=watermark, label_count=label_count, pool_count=pool_count,
+        depth=depth, watermark=watermark, label_count=label_count,
     )  # fmt: skip
     if made is not None:
         unit.run("rounds.note_request", project_id=project_id, number=number)
@@ -131,9 +131,10 @@ def to_training(unit: Unit, round_id: UUID) -> bool:
     return unit.run("rounds.to_training", id=round_id) == 1
 
 
-def to_scoring(unit: Unit, round_id: UUID, model_id: UUID | None, facts: dict[str, Any]) -> bool:
-    """requested or training → scoring, with the model it scores with (None: by coverage)."""
-    return unit.run("rounds.to_scoring", id=round_id, model_id=model_id, facts=Jsonb(facts)) == 1
+def to_scoring(unit: Unit, round_id: UUID, model_id: UUID | None, pool_count: int, facts: dict[str, Any]) -> bool:
+    """requested or training → scoring `pool_count` rows, with the model it scores with (None: by coverage)."""
+    values = {"id": round_id, "model_id": model_id, "pool_count": pool_count}
+    return unit.run("rounds.to_scoring", **values, facts=Jsonb(facts)) == 1
 
 
 def to_selecting(unit: Unit, round_id: UUID) -> bool:
@@ -218,3 +219,13 @@ def current_model(unit: Unit, project_id: UUID) -> Model | None:
 def history(unit: Unit, project_id: UUID) -> list[Point]:
     """The learning curve: one point per round that trained a model, in order."""
     return unit.all("rounds.history", Point, project_id=project_id)
+
+
+def to_retry(unit: Unit, *, after_seconds: float, most: int) -> list[UUID]:
+    """Projects whose newest round failed and is due to be tried again; at most `most` times in a row."""
+    return [row[0] for row in unit.rows("rounds.to_retry", after=after_seconds, most=most)]
+
+
+def running_dry(unit: Unit, after_seconds: float) -> list[UUID]:
+    """Projects whose ready queue holds less than a batch although items are left and no round runs."""
+    return [row[0] for row in unit.rows("rounds.running_dry", after=after_seconds)]

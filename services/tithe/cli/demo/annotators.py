@@ -16,6 +16,7 @@ from tithe.cli.demo.options import RETRIES
 from tithe.client import ProjectHandle, Tithe, TitheProblem
 
 NAMES = ("ada", "grace", "alan", "edsger", "barbara", "donald", "katherine", "john")
+_LAST_CALL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let everybody finish their call and go."""
+        """Let everybody finish their call and go; who waits for a server that stays away is not waited for."""
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(timeout=_LAST_CALL_SECONDS)
 
     def _work(self, name: str, chance: random.Random) -> None:
         try:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,7 +31,7 @@ def demo(
     budget: Annotated[int, typer.Option(min=10, help="Labels to spend.")] = defaults.BUDGET,
     annotators: Annotated[int, typer.Option(min=1, max=64, help="Simulated annotators.")] = defaults.ANNOTATORS,
     strategy: Annotated[str, typer.Option(help="How the next reviews are chosen.")] = defaults.STRATEGY,
-    metric: Annotated[str, typer.Option(help="macro_f1 or accuracy.")] = defaults.METRIC,
+    metric: Annotated[Literal["macro_f1", "accuracy"], typer.Option(help="Of the learning curve.")] = defaults.METRIC,
     encoder: Annotated[str, typer.Option(help="What turns reviews into vectors.")] = defaults.ENCODER,
     seed: Annotated[int, typer.Option(min=0, help="Of the sample, the strategy and the annotators.")] = 0,
     scorers: Annotated[int, typer.Option(min=1, max=64, help="How many scorers.")] = defaults.SCORERS,
@@ -53,8 +53,6 @@ def demo(
 
     if budget > pool:
         raise typer.BadParameter("--budget cannot be larger than --pool")
-    if metric not in ("macro_f1", "accuracy"):
-        raise typer.BadParameter("--metric is macro_f1 or accuracy")
     kill = "scorer-1" if kill == "scorer" else kill
     if kill is not None and kill not in killable(scorers):
         raise typer.BadParameter(f"--kill is one of {', '.join(killable(scorers))}")
@@ -63,17 +61,25 @@ def demo(
         _RUNS.mkdir(parents=True, exist_ok=True)
         data = Path(tempfile.mkdtemp(dir=_RUNS, prefix="run-"))
     options = DemoOptions(
-        data, out, pool, test, budget, annotators, strategy, metric, encoder, seed, scorers, batch_size, retrain_every,  # type: ignore[arg-type]
-        random_seconds, keep, kill,
+        data=data, out=out, pool=pool, test=test, budget=budget, annotators=annotators, strategy=strategy,
+        metric=metric, encoder=encoder, seed=seed, scorers=scorers, batch_size=batch_size,
+        retrain_every=retrain_every, random_seconds=random_seconds, keep=keep, kill=kill,
     )  # fmt: skip
     console = Console()
+    keep_folder = keep or not own_folder
     try:
         wrong = _run(options, console)
-    except BaseException:
+        keep_folder = keep_folder or bool(wrong)
+    except KeyboardInterrupt:
+        console.print("broken off", style="yellow")
+        raise typer.Exit(130) from None
+    except Exception:
+        keep_folder = True
         console.print(f"the stack's logs are in {data / 'logs'}", style="yellow", highlight=False)
         raise
-    if own_folder and not keep and not wrong:
-        shutil.rmtree(data, ignore_errors=True)
+    finally:
+        if not keep_folder:
+            shutil.rmtree(data, ignore_errors=True)
     for line in wrong:
         console.print(line, style="bold red", highlight=False)
     if wrong:

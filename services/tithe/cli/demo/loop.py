@@ -81,8 +81,9 @@ class Demo:
 
     def _vectors(self, project: ProjectHandle) -> None:
         with self.board.stage("vectors"):
-            for now in self._watch(project, "encoding", lambda now: (now.embedding.rows_ready, now.ranking.round)):
-                if now.embedding.rows_ready >= now.embedding.rows and now.ranking.round is not None:
+            for now in self._watch(project, "encoding", lambda now: (now.embedding.rows_ready, now.round)):
+                encoded = now.embedding.rows_ready >= now.embedding.rows and not now.embedding.imports_running
+                if encoded and now.round is None and now.ranking.round is not None:
                     return
 
     def _labels(self, project: ProjectHandle) -> None:

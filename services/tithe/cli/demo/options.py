@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tithe.contracts.projects import Metric
 
 POOL = 5000
-TEST = 1500
+TEST = 1200
 BUDGET = 400
 ANNOTATORS = 4
 STRATEGY = "margin"

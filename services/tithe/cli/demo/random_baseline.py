@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -13,6 +17,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tithe.cli.demo.data import Review, Sample
+from tithe.cli.demo.machine import cores
 from tithe.contracts.projects import Metric
 from tithe.errors import NotFound
 from tithe.learners import registry, scores
@@ -24,7 +29,9 @@ from tithe.storage.database import Unit
 
 #: Samples grow by this beyond the strategy's own budget, until they are good enough; then the gap is halved so often.
 _GROWTH = 1.4
-_BISECTIONS = 3
+_BISECTIONS = 2
+#: Seeds fitted side by side, at most: each process takes about 150 MB.
+_PROCESSES = 3
 #: Unlabeled rows the learner is shown, as the trainer does.
 _SAMPLE_ROWS = 3000
 
@@ -125,26 +132,49 @@ def grow(
     """Score random samples until their median is as good as the curve's last point, the pool ends, or time is up.
 
     What counts comes first: the curve's last size, then growing ones; then sizes between the last that was not enough
-    and the first that was; then the rest of the curve, for the picture.
+    and the first that was; then the rest of the curve, for the picture. Seeds are fitted side by side, a core each.
     """
     final, target = curve[-1] if curve else (0, 1.0)
     result = RandomCurve(target, len(task.features))
     until = time.monotonic() + seconds
-    order = {seed: np.random.default_rng([seed, 1]).permutation(result.pool_rows) for seed in seeds}
-    # Matrices are small: threads would only wait for one another, and on a busy machine for long.
-    with threadpool_limits(limits=1):
+    side_by_side = ProcessPoolExecutor(
+        min(cores(), len(seeds), _PROCESSES), multiprocessing.get_context("spawn"), initializer=_begin, initargs=(task,)
+    )
+    try:
         say("every label of the pool")
-        result.full_pool_score = task.score(np.arange(result.pool_rows), seeds[0])
+        everything = side_by_side.submit(_score, seeds[0], result.pool_rows)
         for size in _sizes(result, [labels for labels, _ in curve], final):
             say(f"{size:,} random labels, {len(seeds)} seeds")
-            found: list[float] = []
-            for seed in seeds:
-                if time.monotonic() > until and (result.points or not seconds):  # the first comparison is always made
-                    result.ran_out_of_time = True
-                    return result
-                found.append(task.score(order[seed][:size], seed))
+            # The first comparison is always made: it is the one that counts.
+            left = max(0.0, until - time.monotonic()) if result.points or not seconds else None
+            found = list(side_by_side.map(_score, seeds, [size] * len(seeds), timeout=left))
             result.add(Point(size, found))
+        result.full_pool_score = everything.result(None)
+    except TimeoutError:
+        result.ran_out_of_time = True
+        result.full_pool_score = everything.result(None) if result.points else None
+    finally:
+        side_by_side.shutdown(cancel_futures=True)
     return result
+
+
+#: What a process of the comparison fits; set when it begins.
+_task: Task | None = None
+
+
+def _begin(task: Task) -> None:
+    """Make a process ready: matrices are small, so threads of its own would only wait for one another."""
+    global _task  # noqa: PLW0603 -- handed over once, instead of with every fit
+    _task = task
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the demo itself
+    threadpool_limits(limits=1)  # for libraries that are loaded already; the others read the environment
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+
+def _score(seed: int, size: int) -> float:
+    if _task is None:
+        raise RuntimeError("the process was not made ready")
+    return _task.score(np.random.default_rng([seed, 1]).permutation(len(_task.features))[:size], seed)
 
 
 def _sizes(result: RandomCurve, curve: Sequence[int], final: int) -> Iterator[int]:

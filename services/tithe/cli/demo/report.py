@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tithe.cli.demo.machine import cores
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -97,7 +99,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "memory_measured_as": outcome.memory_measured_as,
         "stages": {stage.name: round(stage.seconds, 1) for stage in outcome.board.stages},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
-        "cores": _cores(),
+        "cores": cores(),
         "machine": platform.machine(),
     }
 
@@ -161,9 +163,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,7 +9,7 @@ WHERE p.item_count <> n.n OR n.top <> n.n
 SELECT p.project_id, format('%%s slots counted as settled, %%s are', p.settled_slots, n.n) FROM progress p
 JOIN projects q ON q.id = p.project_id
 JOIN LATERAL (
-    SELECT coalesce(sum(CASE WHEN l.slot = 0 THEN q.overlap ELSE 1 END), 0) AS n FROM leases l
+    SELECT coalesce(sum(CASE WHEN l.chosen_by = 'import' THEN q.overlap ELSE 1 END), 0) AS n FROM leases l
     WHERE l.project_id = p.project_id AND l.state IN ('done', 'skipped')
 ) n ON true
 WHERE p.settled_slots <> n.n
@@ -31,8 +31,13 @@ WHERE a.state = 'counted' AND i.split = 'pool'
 -- name: i4_no_item_has_more_opinions_than_its_overlap
 SELECT l.project_id, format('item %%s has %%s leases or answers, overlap %%s', l.ordinal, count(*), max(q.overlap))
 FROM leases l JOIN projects q ON q.id = l.project_id
-WHERE l.state IN ('active', 'done', 'skipped') AND l.slot > 0
+WHERE l.state IN ('active', 'done', 'skipped')
 GROUP BY l.project_id, l.ordinal HAVING count(*) > max(q.overlap)
+
+-- name: i4_an_imported_label_stands_alone
+SELECT l.project_id, format('item %%s has an imported label and a lease of %%s', l.ordinal, o.annotator)
+FROM leases l JOIN leases o ON o.project_id = l.project_id AND o.ordinal = l.ordinal AND o.id <> l.id
+WHERE l.chosen_by = 'import' AND o.state IN ('active', 'done', 'skipped')
 
 -- name: i4_nobody_holds_an_item_twice
 SELECT l.project_id, format('%%s holds item %%s %%s times', l.annotator, l.ordinal, count(*)) FROM leases l
@@ -77,6 +82,12 @@ WHERE r.state IN ('requested', 'training', 'scoring', 'selecting')
 SELECT r.project_id, format('job %%s (%%s) is %%s, round %%s is %%s', j.id, j.topic, j.state, r.number, r.state)
 FROM jobs j JOIN rounds r ON r.id = j.subject
 WHERE j.topic <> 'labels.snapshot' AND j.state IN ('ready', 'claimed') AND r.state IN ('ready', 'failed')
+
+-- name: i7_the_history_ends_with_the_last_label
+SELECT g.project_id, format('budget spent, %%s labels, no round runs, and the newest saw %%s', g.label_count, r.label_count)
+FROM progress g JOIN projects q ON q.id = g.project_id AND q.deleted_at IS NULL
+JOIN rounds r ON r.project_id = g.project_id AND r.number = g.round_number
+WHERE g.paid_count >= q.budget AND r.state = 'ready' AND r.label_count < g.label_count
 
 -- name: i7_round_numbers_are_gap_free
 SELECT p.project_id, format('round_number %%s, %%s rounds', p.round_number, n.n) FROM progress p

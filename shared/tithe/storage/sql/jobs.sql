@@ -38,11 +38,22 @@ UPDATE jobs SET state = 'cancelled', ended_at = clock_timestamp()
 WHERE subject = %(subject)s AND state IN ('ready', 'claimed')
 
 -- name: to_ring
+-- At most `most` messages of a queue are on their way and unclaimed, however many jobs wait: a lost one is rung again in
+-- seconds, and a million waiting jobs do not flood the broker. Projects take turns.
+WITH under_way AS (
+    SELECT queue, count(*) AS n FROM jobs
+    WHERE state = 'ready' AND rung_at >= clock_timestamp() - make_interval(secs => %(again)s) GROUP BY queue
+), waiting AS (
+    SELECT id, queue, row_number() OVER (PARTITION BY queue, project_id ORDER BY id) AS turn FROM jobs
+    WHERE state = 'ready' AND not_before <= clock_timestamp()
+      AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => %(again)s))
+), fair AS (
+    SELECT w.id, row_number() OVER (PARTITION BY w.queue ORDER BY w.turn, w.id) + coalesce(u.n, 0) AS place
+    FROM waiting w LEFT JOIN under_way u ON u.queue = w.queue
+)
 SELECT id, topic, queue, body FROM jobs
-WHERE state = 'ready' AND not_before <= clock_timestamp()
-  AND (rung_at IS NULL OR rung_at < clock_timestamp() - make_interval(secs => %(again)s))
-ORDER BY id LIMIT %(limit)s
-FOR UPDATE SKIP LOCKED
+WHERE id IN (SELECT id FROM fair WHERE place <= %(most)s) AND state = 'ready'
+ORDER BY id FOR UPDATE SKIP LOCKED
 
 -- name: rung
 UPDATE jobs SET rung_at = clock_timestamp() WHERE id = ANY(%(ids)s)
@@ -59,3 +70,8 @@ RETURNING id, topic, subject, state, last_error
 -- name: revive
 UPDATE jobs SET state = 'ready', attempt = 0, rung_at = NULL, ended_at = NULL
 WHERE state = 'failed' AND topic = 'block.embed' AND ended_at < clock_timestamp() - make_interval(secs => %(after)s)
+
+-- name: again
+-- Done work that has to be done again, because what it made is gone.
+UPDATE jobs SET state = 'ready', attempt = 0, rung_at = NULL, ended_at = NULL, not_before = clock_timestamp()
+WHERE topic = %(topic)s AND subject = %(subject)s AND part = %(part)s AND state IN ('done', 'failed')

@@ -49,14 +49,14 @@ SELECT ordinal, split, value FROM numbered ORDER BY ordinal
 
 -- name: late_labels
 -- Lines whose content is known already but whose label is new: sending a file again with labels filled in works. Of two
--- lines with the same content the first counts.
+-- lines with the same content the first counts. A label that came with a line before is not stored again.
 SELECT DISTINCT ON (i.ordinal) i.ordinal, i.split, s.value FROM staged s
 JOIN items i ON i.project_id = %(project_id)s AND i.digest = s.digest
 WHERE s.value IS NOT NULL
-  AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
-                  AND l.state IN ('active', 'done', 'skipped'))
   AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal
                   AND a.annotator = '@import' AND a.state = 'counted')
+  AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal
+                  AND a.annotator = '@import' AND a.state = 'superseded' AND a.value = s.value)
 ORDER BY i.ordinal, s.line
 
 -- name: clear_staged
@@ -114,6 +114,10 @@ SELECT start, rows, state, path, sha256, size, dimension FROM blocks WHERE proje
 
 -- name: block_ready
 UPDATE blocks SET state = 'ready', path = %(path)s, sha256 = %(sha256)s, size = %(size)s, dimension = %(dimension)s
+WHERE project_id = %(project_id)s AND start = %(start)s
+
+-- name: forget_block
+UPDATE blocks SET state = 'planned', path = NULL, sha256 = NULL, size = NULL
 WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: ready_blocks

@@ -51,12 +51,31 @@ UPDATE jobs SET state = 'cancelled', ended_at = clock_timestamp()
 WHERE project_id = %(id)s AND state IN ('ready', 'claimed')
 
 -- name: deleted
--- Purged one at a time, and only once no worker can still be writing for it.
+-- Purged one at a time, after workers have had time to notice. Files a slow one writes later are swept (keeper).
 SELECT id FROM projects WHERE deleted_at < clock_timestamp() - make_interval(secs => %(after)s)
 ORDER BY deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: allow_purge
 SELECT set_config('tithe.purge', 'on', true)
 
+-- name: purge_answers
+DELETE FROM answers WHERE ctid = ANY (ARRAY(SELECT ctid FROM answers WHERE project_id = %(id)s LIMIT %(rows)s))
+
+-- name: purge_leases
+DELETE FROM leases WHERE ctid = ANY (ARRAY(SELECT ctid FROM leases WHERE project_id = %(id)s LIMIT %(rows)s))
+
+-- name: purge_vectors
+DELETE FROM item_vectors WHERE ctid = ANY (ARRAY(SELECT ctid FROM item_vectors WHERE project_id = %(id)s LIMIT %(rows)s))
+
+-- name: purge_items
+DELETE FROM items WHERE ctid = ANY (ARRAY(SELECT ctid FROM items WHERE project_id = %(id)s LIMIT %(rows)s))
+
 -- name: purge
+-- Once its large tables are empty the rest goes with the project.
 DELETE FROM projects WHERE id = %(id)s
+
+-- name: known
+SELECT id FROM projects WHERE id = ANY(%(ids)s)
+
+-- name: take_turns
+SELECT pg_advisory_xact_lock(hashtextextended(%(id)s, 7))

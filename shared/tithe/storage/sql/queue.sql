@@ -36,16 +36,18 @@ WHERE id = %(id)s AND state = 'open' RETURNING expires_at
 -- other's way. A row whose slot turned out to be taken (by a late answer, say) is counted down and simply not leased.
 -- Answers with the leased items themselves, so that handing out is one round trip.
 WITH picked AS (
-    SELECT r.rank, r.ordinal, r.score, r.chosen_by, r.why
+    SELECT r.round_id, r.rank, r.ordinal, r.score, r.chosen_by, r.why
     FROM ready r
-    WHERE r.project_id = %(project_id)s AND r.round_id = %(round_id)s AND r.open_slots > 0
+    WHERE r.project_id = %(project_id)s AND r.open_slots > 0
+      AND r.round_id = (SELECT current_round FROM progress WHERE project_id = %(project_id)s)
+      -- OFFSET 0 keeps this a look-up per row: a join would begin with everything this annotator ever held.
       AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = r.project_id AND l.ordinal = r.ordinal
-                      AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped'))
+                      AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped') OFFSET 0)
     ORDER BY r.rank LIMIT %(size)s
     FOR UPDATE OF r SKIP LOCKED
 ), counted AS (
     UPDATE ready r SET open_slots = r.open_slots - 1 FROM picked p
-    WHERE r.project_id = %(project_id)s AND r.round_id = %(round_id)s AND r.rank = p.rank
+    WHERE r.project_id = %(project_id)s AND r.round_id = p.round_id AND r.rank = p.rank
 ), leased AS (
     INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
     SELECT %(project_id)s, p.ordinal, free.slot, %(annotator)s, %(batch_id)s, 'active',
@@ -54,7 +56,7 @@ WITH picked AS (
     CROSS JOIN LATERAL (
         SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
         WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = p.ordinal
-                          AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))
+                          AND (l.slot = s OR l.chosen_by = 'import') AND l.state IN ('active', 'done', 'skipped'))
     ) free
     WHERE free.slot IS NOT NULL
     ON CONFLICT DO NOTHING
@@ -94,7 +96,7 @@ SELECT %(project_id)s, rest.ordinal, rest.slot, %(annotator)s, %(batch_id)s, 'ac
 FROM (
     SELECT i.ordinal, (SELECT min(s) FROM generate_series(1, %(overlap)s::integer) s
                        WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
-                                         AND l.slot IN (0, s) AND l.state IN ('active', 'done', 'skipped'))) AS slot
+                                         AND (l.slot = s OR l.chosen_by = 'import') AND l.state IN ('active', 'done', 'skipped'))) AS slot
     FROM items i
     WHERE i.project_id = %(project_id)s AND i.split = 'pool'
       AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
@@ -120,37 +122,43 @@ FROM leases l
 CROSS JOIN LATERAL (
     SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
     WHERE NOT EXISTS (SELECT FROM leases o WHERE o.project_id = l.project_id AND o.ordinal = l.ordinal
-                      AND o.slot IN (0, s) AND o.state IN ('active', 'done', 'skipped'))
+                      AND (o.slot = s OR o.chosen_by = 'import') AND o.state IN ('active', 'done', 'skipped'))
 ) free
 WHERE l.batch_id = %(batch_id)s AND l.ordinal = ANY(%(ordinals)s) AND free.slot IS NOT NULL
 ON CONFLICT DO NOTHING
 RETURNING ordinal, id
 
--- name: take_ready_slot
-UPDATE ready SET open_slots = open_slots - 1
-WHERE project_id = %(project_id)s AND round_id = %(round_id)s AND ordinal = ANY(%(ordinals)s) AND open_slots > 0
-
 -- name: give_back
--- Unanswered leases of these batches are given back, and their items stand in the ready queue again where they stood.
-WITH freed AS (
-    UPDATE leases SET state = %(state)s WHERE batch_id = ANY(%(batch_ids)s) AND state = 'active'
-    RETURNING project_id, ordinal
-), ended AS (
-    UPDATE batches SET state = %(state)s, ended_at = clock_timestamp() WHERE id = ANY(%(batch_ids)s) AND state = 'open'
-)
-UPDATE ready r SET open_slots = r.open_slots + 1
-FROM freed f JOIN progress p ON p.project_id = f.project_id
-WHERE r.project_id = f.project_id AND r.round_id = p.current_round AND r.ordinal = f.ordinal
+UPDATE leases SET state = %(state)s WHERE batch_id = ANY(%(batch_ids)s) AND state = 'active' RETURNING ordinal
+
+-- name: end_batches
+UPDATE batches SET state = %(state)s, ended_at = clock_timestamp() WHERE id = ANY(%(batch_ids)s) AND state = 'open'
+
+-- name: recount_ready
+-- How many opinions of these items may still be asked for, counted anew: whatever was leased, answered or given back.
+UPDATE ready r SET open_slots = greatest(0, q.overlap - taken.slots)
+FROM progress g, projects q, unnest(%(ordinals)s::bigint[]) AS o (ordinal)
+CROSS JOIN LATERAL (
+    SELECT count(*) + CASE WHEN bool_or(l.chosen_by = 'import') THEN 1000 ELSE 0 END AS slots
+    FROM leases l
+    WHERE l.project_id = %(project_id)s AND l.ordinal = o.ordinal AND l.state IN ('active', 'done', 'skipped')
+) taken
+WHERE g.project_id = %(project_id)s AND q.id = %(project_id)s
+  AND r.project_id = %(project_id)s AND r.round_id = g.current_round AND r.ordinal = o.ordinal
 
 -- name: active_leases
 SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
 WHERE b.project_id = %(project_id)s AND b.state = 'open' AND l.state = 'active'
 
 -- name: import_leases
--- A label that came with the item settles it for good: slot 0 stands for all of them.
+-- A label that came with the item settles it for good. It takes slot 1, the one a hand-out would take first, so that of the
+-- two only one gets it; what it finds taken is left to whoever has it.
 INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)
-SELECT %(project_id)s, o, 0, '@import', 'done', 'import' FROM unnest(%(ordinals)s::bigint[]) o
+SELECT %(project_id)s, o, 1, '@import', 'done', 'import' FROM unnest(%(ordinals)s::bigint[]) o
+WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = o
+                  AND l.state IN ('active', 'done', 'skipped'))
 ON CONFLICT DO NOTHING
+RETURNING ordinal
 
 -- name: queue_depth
 SELECT coalesce(sum(r.open_slots), 0) FROM ready r JOIN progress p ON p.project_id = r.project_id
@@ -164,7 +172,7 @@ SELECT %(project_id)s, %(round_id)s, c.rank, c.ordinal, %(overlap)s::integer - t
 FROM unnest(%(ranks)s::integer[], %(ordinals)s::bigint[], %(scores)s::double precision[], %(chosen_by)s::text[],
             %(whys)s::jsonb[]) AS c (rank, ordinal, score, chosen_by, why)
 CROSS JOIN LATERAL (
-    SELECT count(*) + CASE WHEN bool_or(l.slot = 0) THEN 1000 ELSE 0 END AS slots
+    SELECT count(*) + CASE WHEN bool_or(l.chosen_by = 'import') THEN 1000 ELSE 0 END AS slots
     FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = c.ordinal AND l.state IN ('active', 'done', 'skipped')
 ) taken
 WHERE %(overlap)s::integer - taken.slots > 0
@@ -174,7 +182,7 @@ ON CONFLICT DO NOTHING
 -- Items with some but not all of their opinions: the next round puts them first.
 SELECT l.ordinal FROM leases l
 WHERE l.project_id = %(project_id)s AND l.state IN ('active', 'done', 'skipped')
-GROUP BY l.ordinal HAVING count(*) < %(overlap)s AND NOT bool_or(l.slot = 0)
+GROUP BY l.ordinal HAVING count(*) < %(overlap)s AND NOT bool_or(l.chosen_by = 'import')
 ORDER BY l.ordinal LIMIT %(limit)s
 
 -- name: clear_ready

@@ -1,8 +1,8 @@
 -- name: request
 -- The partial unique index lets one unfinished round exist: of two requests at once the second gets no row.
-INSERT INTO rounds (project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count)
+INSERT INTO rounds (project_id, number, state, reason, strategy, seed, depth, watermark, label_count)
 VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(seed)s, %(depth)s, %(watermark)s,
-        %(label_count)s, %(pool_count)s)
+        %(label_count)s)
 ON CONFLICT DO NOTHING
 RETURNING id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
           failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
@@ -40,7 +40,8 @@ UPDATE rounds SET state = 'training', training_at = coalesce(training_at, clock_
 WHERE id = %(id)s AND state IN ('requested', 'training')
 
 -- name: to_scoring
-UPDATE rounds SET state = 'scoring', scoring_at = clock_timestamp(), model_id = %(model_id)s, facts = facts || %(facts)s
+UPDATE rounds SET state = 'scoring', scoring_at = clock_timestamp(), model_id = %(model_id)s,
+    pool_count = %(pool_count)s, facts = facts || %(facts)s
 WHERE id = %(id)s AND state IN ('requested', 'training')
 
 -- name: to_selecting
@@ -101,6 +102,34 @@ FROM models m JOIN progress p ON p.current_model = m.id WHERE p.project_id = %(p
 
 -- name: history
 SELECT r.number, r.id, m.version, m.label_count, m.score, m.score_from, m.facts, r.strategy, r.ended_at
-FROM rounds r JOIN models m ON m.id = r.model_id AND m.round_id = r.id
-WHERE r.project_id = %(project_id)s AND r.state IN ('ready', 'scoring', 'selecting')
+FROM rounds r JOIN models m ON m.round_id = r.id
+WHERE r.project_id = %(project_id)s
 ORDER BY r.number
+
+-- name: to_retry
+-- Projects whose newest round failed a while ago, longer after each failure in a row, and not for ever: the keeper opens
+-- another, because labels or items that it was to see wait, and nothing else may ever ask again.
+SELECT g.project_id FROM progress g
+JOIN projects q ON q.id = g.project_id AND q.deleted_at IS NULL
+JOIN rounds r ON r.project_id = g.project_id AND r.number = g.round_number
+CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM rounds f WHERE f.project_id = g.project_id AND f.number > coalesce(
+        (SELECT max(k.number) FROM rounds k WHERE k.project_id = g.project_id AND k.state = 'ready'), -1)
+) failures
+WHERE r.state = 'failed' AND failures.n <= %(most)s
+  AND r.ended_at < clock_timestamp() - make_interval(secs => %(after)s * 2 ^ (failures.n - 1))
+
+-- name: running_dry
+-- Projects that are served a queue with less than a batch in it while no round runs and items are left: skips do that, or
+-- a threshold that is far away.
+SELECT g.project_id FROM progress g
+JOIN projects q ON q.id = g.project_id AND q.deleted_at IS NULL
+JOIN pools o ON o.project_id = g.project_id
+JOIN rounds r ON r.id = g.current_round AND r.number = g.round_number
+WHERE r.state = 'ready' AND r.ended_at < clock_timestamp() - make_interval(secs => %(after)s)
+  AND (q.budget IS NULL OR g.paid_count < q.budget)
+  AND q.batch_size > (SELECT coalesce(sum(y.open_slots), 0) FROM ready y
+                      WHERE y.project_id = g.project_id AND y.round_id = g.current_round)
+  AND (o.item_count - o.test_count) * q.overlap > g.settled_slots
+      + (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
+         WHERE b.project_id = g.project_id AND b.state = 'open' AND l.state = 'active')

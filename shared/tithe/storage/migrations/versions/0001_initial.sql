@@ -103,13 +103,13 @@ CREATE TABLE rounds (
     project_id   uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
     number       integer NOT NULL,
     state        text NOT NULL CHECK (state IN ('requested', 'training', 'scoring', 'selecting', 'ready', 'failed')),
-    reason       text NOT NULL,               -- cold_start | labels | pool_grew | asked
+    reason       text NOT NULL,               -- cold_start | labels | pool_grew | queue_low | retry | asked
     strategy     text NOT NULL,
     seed         bigint NOT NULL,
     depth        integer NOT NULL,            -- how many items the ready queue is to hold
     watermark    bigint NOT NULL,             -- answers up to here are trained on
-    label_count  bigint NOT NULL,             -- labels among them
-    pool_count   bigint NOT NULL,             -- ordinals below this are ranked
+    label_count  bigint NOT NULL,             -- labels counted when it was requested
+    pool_count   bigint NOT NULL DEFAULT 0,   -- rows with vectors when its shards were planned: what it ranks
     model_id     uuid,                        -- what it was ranked with; NULL: no model, by coverage
     failure      text,
     facts        jsonb NOT NULL DEFAULT '{}', -- rows scored, radius, mix …
@@ -147,7 +147,7 @@ CREATE TABLE models (
     sha256      text NOT NULL,
     size        bigint NOT NULL,
     watermark   bigint NOT NULL,
-    label_count bigint NOT NULL,
+    label_count bigint NOT NULL,              -- items it was fitted to
     score       double precision,             -- in the project's metric, on labels it was not trained on
     score_from  text,                         -- test_set | cross_validation
     facts       jsonb NOT NULL DEFAULT '{}',
@@ -185,6 +185,7 @@ CREATE TABLE batches (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 -- An annotator has one open batch per project: asking again gives the same one.
 CREATE UNIQUE INDEX batches_open ON batches (project_id, annotator) WHERE state = 'open';
+CREATE INDEX batches_round ON batches (round_id);
 
 -- Who holds which opinion of which item. A slot is taken while its lease is active and for ever once it was answered:
 -- the first index is the proof that no item is handed out more often than the overlap, the second that nobody answers twice.
@@ -192,7 +193,7 @@ CREATE TABLE leases (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,  -- the fence: a newer lease has a larger number
     project_id uuid NOT NULL REFERENCES projects ON DELETE CASCADE,
     ordinal    bigint NOT NULL,
-    slot       smallint NOT NULL CHECK (slot >= 0),              -- 1 … overlap; 0: a label that was imported
+    slot       smallint NOT NULL CHECK (slot > 0),               -- 1 … overlap; an imported label takes 1 for all of them
     annotator  text NOT NULL,
     batch_id   uuid REFERENCES batches ON DELETE CASCADE,        -- NULL: imported, or a late answer that still counted
     state      text NOT NULL CHECK (state IN ('active', 'done', 'skipped', 'expired', 'released')),
@@ -226,6 +227,8 @@ CREATE TABLE answers (
 );
 CREATE UNIQUE INDEX answers_seq ON answers (project_id, seq) WHERE state = 'counted';
 CREATE UNIQUE INDEX answers_person ON answers (project_id, ordinal, annotator) WHERE state = 'counted';
+CREATE INDEX answers_item ON answers (project_id, ordinal) WHERE state = 'superseded';  -- few
+
 CREATE INDEX answers_batch ON answers (batch_id);
 
 CREATE FUNCTION answers_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -275,3 +278,4 @@ CREATE TABLE jobs (
 CREATE SEQUENCE job_fences;
 CREATE INDEX jobs_open ON jobs (id) WHERE state IN ('ready', 'claimed');
 CREATE INDEX jobs_project ON jobs (project_id);
+CREATE INDEX jobs_subject ON jobs (subject);
