@@ -52,8 +52,8 @@ def preload(database: Database, project_id: UUID, rows: int, *, queue: int) -> N
         run("UPDATE pools SET item_count = %(n)s, planned_count = %(n)s WHERE project_id = %(p)s", values)
         if queue:
             run(
-                "INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count)"
-                " VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, %(q)s, 0, 0)",
+                "INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark,"
+                " label_count) VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, %(q)s, 0, 0)",
                 values,
             )
             run("UPDATE progress SET round_number = 0, current_round = %(r)s WHERE project_id = %(p)s", values)

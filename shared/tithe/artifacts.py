@@ -179,6 +179,10 @@ class ArtifactStore:
         except (SafetensorError, ValueError, OSError) as error:
             raise ArtifactDamaged(f"{path} is not a model: {error}", key=key) from error
 
+    def verify(self, key: str, sha256: str) -> None:
+        """Make sure that a file is there and is what was written. Raises ArtifactMissing, ArtifactDamaged."""
+        self._verify(key, sha256)
+
     def delete_prefix(self, prefix: str) -> int:
         """Delete the file, or the folder with all in it, at that key. Returns how many files went; none is no error."""
         path = self._path(prefix)

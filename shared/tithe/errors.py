@@ -8,20 +8,27 @@
     │   ├── UnknownStrategy         422    unknown_strategy
     │   ├── InvalidVector           422    invalid_vector
     │   ├── BrokenUpload            422    broken_upload
-    │   └── KeyReused               422    idempotency_key_reused
+    │   ├── KeyReused               422    idempotency_key_reused
+    │   ├── UnknownEncoder          422    unknown_encoder      in tithe.learners.registry
+    │   └── UnknownLearner          422    unknown_learner      in tithe.learners.registry
     ├── NotFound                    404    not_found            no such thing, or not in this project
     ├── Conflict                    409    conflict             true, but not now
     │   ├── NameTaken               409    name_taken
     │   ├── BatchClosed             409    batch_closed
     │   ├── RoundAlreadyOpen        409    round_already_open
-    │   └── NoModelYet              409    no_model_yet
+    │   ├── NoModelYet              409    no_model_yet
+    │   └── NotEnoughClasses        409    not_enough_classes   in tithe.learners.protocol
     ├── TooLarge                    413    too_large
     ├── UnsupportedMedia            415    unsupported_media
     ├── Unavailable                 503    unavailable          a server we lean on does not answer
+    │   └── EncoderUnavailable      503    encoder_unavailable  in tithe.learners.encoder_minilm
     └── WorkFailed                  500    work_failed          a worker's own failures, never seen over HTTP
         ├── StaleClaim              500    stale_claim          somebody newer owns the job: stop, write nothing
         ├── BlockLost               500    block_lost           a feature block's file is gone: it is made again
-        └── Hopeless                500    hopeless             trying again cannot help: fail the round now
+        ├── Hopeless                500    hopeless             trying again cannot help: fail the round now
+        ├── ArtifactMissing         500    artifact_missing     in tithe.artifacts
+        ├── ArtifactDamaged         500    artifact_damaged     in tithe.artifacts
+        └── InvalidKey              500    invalid_artifact_key in tithe.artifacts
 
 A class's docstring is its default message; ``place`` says where in what was sent, ``remedy`` what to do about it.
 """

@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Environment variables with the prefix ``TITHE_`` (or a ``.env`` file) override these defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="TITHE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TITHE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     # Where things are. Without the first two, `tithe up` starts its own servers.
     database_url: SecretStr | None = None

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from tithe.cli.main import app
 from tithe.embedded.endpoints import Endpoints
+from tithe.embedded.folder import DataFolder
 from tithe.embedded.ports import choose_port
 from tithe.embedded.state import StateFile
 from tithe.gateway.app import create_app
@@ -131,12 +132,12 @@ def test_without_a_running_stack_the_remedy_is_named():
 def test_the_stack_running_on_the_data_folder_is_found(gateway: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.delenv("TITHE_URL")
     port = int(gateway.rpartition(":")[2])
-    state = StateFile(tmp_path / "data" / "stack.json")
-    (tmp_path / "data").mkdir(exist_ok=True)
+    folder = DataFolder(tmp_path / "data")
+    folder.lock()
     endpoints = Endpoints("127.0.0.1", port, "postgresql://nowhere", "redis://nowhere")
-    state.save(os.getpid(), {"gateway": port}, endpoints, ())
+    StateFile(folder.state_file).save(os.getpid(), {"gateway": port}, endpoints, ())
     assert "no projects yet" in tithe("status", "--data", "data").output
-    state.save(None, {"gateway": port}, endpoints, ())
+    folder.unlock()  # as after kill -9: the file still names a process and where it answered
     assert "no stack is running" in tithe("status", "--data", "data", ok=False).stderr
 
 

@@ -11,6 +11,7 @@ import pytest
 from tithe.contracts.projects import Project, ProjectSpec, Task
 from tithe.contracts.tasks import MESSAGES
 from tithe.loop import ingest
+from tithe.loop.audit import audit
 from tithe.loop.features import PoolVectors
 from tithe.loop.hand_out import hand_out
 from tithe.loop.ingest import BlockSizes
@@ -251,3 +252,16 @@ def test_a_query_committee_ties_and_all_is_deterministic(runtime: Runtime):
             )
             assert queue.depth(unit, project.id) > 0
     assert chosen[0] == chosen[1]
+
+
+def test_the_audit_finds_a_file_that_is_not_what_its_row_says(runtime: Runtime):
+    project, truth = text_project(runtime)
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    assert audit(runtime.database, runtime.artifacts) == []
+    files = sorted(Path(runtime.settings.artifact_root()).rglob("*.*"))
+    files[0].unlink()
+    files[-1].write_bytes(b"something else")
+    assert {one.invariant for one in audit(runtime.database, runtime.artifacts)} == {"i9_files_are_what_their_rows_say"}
+    assert len(audit(runtime.database, runtime.artifacts)) == 2

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tithe.artifacts import ArtifactStore
-from tithe.learners import folds, heads, selection
+from tithe.learners import folds, heads, logistic, selection
 from tithe.learners.calibration import fit_temperature, negative_log_likelihood
 from tithe.learners.linear import LinearLearner
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import NotEnoughClasses
 from tithe.learners.scores import evaluate, f1_per_class, macro_f1
-from tithe.learners.solver import Problems, solve
 
 
 def clouds(counts, dimension=24, seed=0, spread=0.9, unit=True):
@@ -49,29 +48,14 @@ def test_the_examples_in_the_docstrings_are_true(module):
     assert found.failed == 0
 
 
-# ---- the solver, against scikit-learn ----
+# ---- one head, against plain uses of scikit-learn ----
 
 
 def reference(vectors, targets, weights, c, class_weight):
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=c, class_weight=class_weight, tol=1e-8, max_iter=5000)
-    return model.fit(vectors, targets, sample_weight=weights)
-
-
-@pytest.mark.parametrize("c", [0.1, 3.0, 100.0])
-def test_every_head_of_a_batch_is_the_logistic_regression_it_stands_for(c):
-    vectors, targets = clouds([50, 30, 10], dimension=8)
-    weights = np.random.default_rng(0).integers(0, 3, (4, len(targets))).astype(np.float32)
-    weights[:, :3] = 1
-    features, onehot = heads.with_intercept(vectors), one_hot(targets, 3)[None]
-    solved = heads.fit_heads(
-        features, onehot, weights, np.full(4, c, np.float32), np.zeros(4, np.float32), "softmax", tolerance=1e-6
-    )
-    for head, row_weights in zip(solved, weights, strict=True):
-        theirs = reference(vectors, targets, row_weights, c, None)
-        probabilities = softmax((features @ head.T).astype(float))
-        np.testing.assert_allclose(probabilities, theirs.predict_proba(vectors), atol=1e-2)
+    return model.fit(vectors.astype(float), targets, sample_weight=weights)
 
 
 def softmax(logits):
@@ -79,55 +63,75 @@ def softmax(logits):
     return mass / mass.sum(axis=-1, keepdims=True)
 
 
+def said(head, vectors):
+    return softmax(logistic.logits(head, vectors).astype(float))
+
+
+def head_of(vectors, onehot, weights=None, c=1.0, power=0.0, task="single", **options):
+    weights = np.ones(len(vectors), np.float32) if weights is None else weights
+    return logistic.fit_head(vectors, onehot, weights, c, power, task, **{"tolerance": 1e-6} | options)
+
+
+@pytest.mark.parametrize("c", [0.1, 3.0, 100.0])
+@pytest.mark.parametrize("counts", [[50, 30, 10], [50, 30]])
+def test_weighted_heads_are_the_logistic_regressions_they_stand_for(counts, c):
+    vectors, targets = clouds(counts, dimension=8)
+    weights = np.random.default_rng(0).integers(0, 3, (4, len(targets))).astype(np.float32)
+    found = heads.fit_heads(vectors, one_hot(targets, len(counts)), weights, c, 0.0, "single", tolerance=1e-6)
+    assert found.dtype == np.float32
+    assert found.shape == (4, len(counts), 9)
+    for head, row_weights in zip(found, weights, strict=True):
+        theirs = reference(vectors, targets, row_weights, c if len(counts) > 2 else 2 * c, None)
+        np.testing.assert_allclose(said(head, vectors), theirs.predict_proba(vectors), atol=2e-3)
+        np.testing.assert_allclose(head.sum(axis=0), 0, atol=1e-3 * np.abs(head).max())
+
+
 def test_balanced_weights_are_those_of_scikit_learn():
     vectors, targets = clouds([60, 25, 5], dimension=8)
-    one = np.ones(1, np.float32)
-    solved = heads.fit_heads(
-        heads.with_intercept(vectors),
-        one_hot(targets, 3)[None],
-        np.ones((1, 90), np.float32),
-        one,
-        one,
-        "softmax",
-        tolerance=1e-6,
-    )[0]
     theirs = reference(vectors, targets, None, 1.0, "balanced")
-    found = softmax((heads.with_intercept(vectors) @ solved.T).astype(float))
+    found = said(head_of(vectors, one_hot(targets, 3), power=1.0), vectors)
     np.testing.assert_allclose(found, theirs.predict_proba(vectors), atol=2e-3)
 
 
 def test_several_classes_a_row_are_as_many_separate_regressions():
     vectors, targets = clouds([40, 40], dimension=8)
     truth = np.stack([targets == 0, vectors[:, 0] > 0, vectors[:, 1] > 0.1], axis=1)
-    one = np.ones(1, np.float32)
-    solved = heads.fit_heads(
-        heads.with_intercept(vectors),
-        truth.T[None].astype(np.float32),
-        np.ones((1, 80), np.float32),
-        2 * one,
-        one,
-        "sigmoid",
-        tolerance=1e-6,
-    )[0]
-    for head, column in zip(solved, truth.T, strict=True):
+    found = head_of(vectors, truth.T.astype(np.float32), c=2.0, power=1.0, task="multi")
+    for head, column in zip(found, truth.T, strict=True):
         theirs = reference(vectors, column, None, 2.0, "balanced").predict_proba(vectors)[:, 1]
-        found = 1 / (1 + np.exp(-(heads.with_intercept(vectors) @ head).astype(float)))
-        np.testing.assert_allclose(found, theirs, atol=2e-3)
+        ours = 1 / (1 + np.exp(-logistic.logits(head[None], vectors)[:, 0].astype(float)))
+        np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
-def test_problems_solved_together_are_the_problems_solved_alone():
-    vectors, targets = clouds([30, 30, 30], dimension=8)
-    rng = np.random.default_rng(0)
-    weights = rng.integers(1, 4, (5, 90)).astype(np.float32)
-    ones = np.ones((5, 3), np.float32)
-    penalties = np.array([10, 1, 0.1, 1, 0.01], np.float32)
-    problems = Problems(
-        heads.with_intercept(vectors), one_hot(targets, 3)[None], weights, ones, ones, penalties, "softmax"
-    )
-    together = solve(problems, tolerance=1e-6)
-    for row in range(5):
-        alone = solve(problems.block(np.array([row])), tolerance=1e-6)[0]
-        np.testing.assert_allclose(together[row], alone, atol=0.02 * np.abs(alone).max())
+@pytest.mark.parametrize("kept", [[0, 2], [0, 1, 3], [2]])
+def test_classes_whose_rows_weigh_nothing_are_never_the_likeliest_and_change_no_other(kept):
+    vectors, targets = clouds([30, 20, 10, 10], dimension=8)
+    weights = np.isin(targets, kept).astype(np.float32)
+    head = head_of(vectors, one_hot(targets, 4), weights)
+    assert np.isin(logistic.logits(head, vectors).argmax(axis=1), kept).all()
+    among = np.searchsorted(kept, targets[weights > 0])
+    alone = head_of(vectors[weights > 0], one_hot(among, len(kept)))
+    np.testing.assert_allclose(head[kept], alone, atol=1e-5)
+
+
+def test_a_class_on_every_row_or_none_gets_the_odds_of_one_exception():
+    vectors, _ = clouds([20, 20], dimension=8)
+    onehot = np.stack([np.ones(40), np.zeros(40)]).astype(np.float32)
+    head = head_of(vectors, onehot, task="multi")
+    assert not head[:, :-1].any()
+    np.testing.assert_allclose(1 / (1 + np.exp(-head[:, -1])), [41 / 42, 1 / 42], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("task", "classes"), [("single", 3), ("single", 2), ("multi", 3)])
+def test_where_a_head_starts_changes_its_time_and_not_its_answer(task, classes, monkeypatch):
+    vectors, targets = clouds([40] * classes, dimension=8)
+    onehot = one_hot(targets, classes)
+    head = head_of(vectors, onehot, task=task)
+    away = head + np.random.default_rng(0).standard_normal(head.shape).astype(np.float32)
+    np.testing.assert_allclose(head_of(vectors, onehot, task=task, start=away), head, atol=0.02 * np.abs(head).max())
+    monkeypatch.setattr(logistic, "MAX_ITERATIONS", 1)  # enough from the answer, not from anywhere else; no warning
+    np.testing.assert_allclose(head_of(vectors, onehot, task=task, start=head), head, atol=1e-3 * np.abs(head).max())
+    assert np.abs(head_of(vectors, onehot, task=task) - head).max() > 0.1
 
 
 # ---- the model, against the plain definition ----

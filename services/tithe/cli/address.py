@@ -24,14 +24,11 @@ HERE = Path(".tithe")
 
 def running(data: Path) -> Endpoints | None:
     """Where the stack of this data folder answers; None: none is running there."""
-    import psutil
-
     from tithe.embedded.folder import DataFolder
     from tithe.embedded.state import StateFile
 
-    state = StateFile(DataFolder(data).state_file).read()
-    alive = state.pid is not None and psutil.pid_exists(state.pid)
-    return state.endpoints if alive else None
+    folder = DataFolder(data)
+    return StateFile(folder.state_file).read().endpoints if folder.holder() is not None else None
 
 
 def connect(url: str | None, data: Path, *, retries: int = 3) -> Tithe:

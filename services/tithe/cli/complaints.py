@@ -55,8 +55,6 @@ def complaint(error: Exception) -> tuple[str, str | None] | None:
         said = str(error), None
     elif isinstance(error, OSError) and error.filename:
         said = f"{error.filename}: {error.strerror}", None
-    elif type(error).__name__ == "OperationalError":  # of SQLAlchemy or psycopg, which only storage may import
-        said = f"the database does not answer: {str(error).strip().splitlines()[0]}", "check TITHE_DATABASE_URL"
     else:
         said = f"unexpected {type(error).__name__}: {error}", "TITHE_TRACE=1 shows where; please report it"
     return said

@@ -45,15 +45,18 @@ def migrate(data: Data = HERE) -> None:
 
 
 def check(data: Data = HERE) -> None:
-    """Check what must always be true of the database; exit code 1 and a table of what is not."""
+    """Check what must always be true of the database and its files; exit code 1 and a table of what is not."""
     from rich.console import Console
     from rich.table import Table
 
-    from tithe.storage.checks import check as violations
+    from tithe.artifacts import ArtifactStore
+    from tithe.loop.audit import audit
     from tithe.storage.database import Database
 
+    settings = read_settings()
+    store = ArtifactStore(settings.artifacts or data / "artifacts")
     with Database(database_url(data), connections=1, statement_seconds=600) as database:
-        found = database.run(violations)
+        found = audit(database, store)
     if not found:
         typer.echo("clean: every invariant holds")
         return

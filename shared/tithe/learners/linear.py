@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tithe.learners import folds, heads, scores, selection
 from tithe.learners.calibration import fit_temperature
 from tithe.learners.linear_model import FitFacts, LinearModel
+from tithe.learners.logistic import one_thread
 from tithe.learners.protocol import Float32, Float64, Metric, Model, NotEnoughClasses, Targets, Task
 
 #: Pool rows self-training looks at; fewer where rows times classes would pass `POOL_ANSWERS`.
@@ -22,7 +23,7 @@ FOLDS = 5
 
 
 class LinearLearner:
-    """Logistic regression on fixed vectors, tuned, calibrated, with a committee: well under a second at 500 labels.
+    """Logistic regression on fixed vectors, tuned, calibrated, with a committee: a round of 500 labels in a second or two.
 
     A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the
     model's head, the committee's (stratified bootstrap) and the folds', each a scikit-learn ``LogisticRegression``
@@ -89,7 +90,7 @@ class LinearLearner:
 
         Notes
         -----
-        Memory: a few times (n + m) * (d + classes) floats. One thread, but for BLAS, which heeds ``OMP_NUM_THREADS``.
+        Memory: a few times (n + m) * (d + classes) floats. One thread, no processes.
         """
         began = time.perf_counter()
         _check(vectors, targets, n_classes, task)
@@ -110,9 +111,10 @@ class LinearLearner:
             rng=np.random.default_rng(seed),
         )
         before = previous.fitted if isinstance(previous, LinearModel) else None
-        choice = labeled.choose(metric, selection.Choice(before.c, before.class_weight) if before else None)
         extra = _standardised(unlabeled, mean, scale)
-        solved, logits = labeled.solve(choice, members, extra)
+        with one_thread():
+            choice = labeled.choose(metric, selection.Choice(before.c, before.class_weight) if before else None)
+            solved, logits = labeled.solve(choice, members, extra)
         held_out = ~np.isnan(logits[:, 0])
         temperature = fit_temperature(logits[held_out], truth[held_out][:, learned], single=single)
         facts = FitFacts(

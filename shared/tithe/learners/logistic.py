@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,19 @@ MAX_ITERATIONS = 500
 #: A head is done when no entry of its mean loss's gradient is larger. One against the rest is asked for more: where a
 #: class is rare its gradient is small from the start, and stopping early costs points (measured).
 TOLERANCE: dict[Task, float] = {"single": 3e-4, "multi": 3e-5}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Fit on one core, whatever the process may use: the matrices are small, and each step wakes two pools in turn.
+
+    NumPy's threads and SciPy's spin while the others work: with two on two cores a fit took twenty times as long.
+    """
+    import sklearn.linear_model  # noqa: F401 -- what is not loaded yet would not be limited
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def logits(head: Float32, features: Float32) -> Float32:
@@ -37,7 +52,7 @@ def fit_head(
 
     A class that all rows carry, or none, needs no fitting: it gets no slope, and the intercept ``log(weight of all
     rows + 1)``, which is below zero where no row carries it and, with one class a row, zero where all do. An absent
-    class is then never the likeliest: the others' logits sum to about zero.
+    class is then never the likeliest: the others' logits sum to zero.
 
     Parameters
     ----------
@@ -85,6 +100,7 @@ def fit_head(
     begin = None if start is None else start[seen]
     if len(seen) > 2:
         head[seen] = _regression(features, answers, balanced, c, begin, tolerance)
+        head[seen, -1] -= head[seen, -1].mean()  # softmax does not tell, and the start should not
     elif len(seen) == 2:  # scikit-learn fits the difference of the two: half the ridge, and each gets half of it
         apart = _regression(
             features, answers, balanced, 2 * c, None if begin is None else begin[1:] - begin[:1], tolerance

@@ -22,9 +22,9 @@ class Violation:
 class File:
     """A file a row points at."""
 
+    project_id: UUID
     path: str
     sha256: str
-    size: int
 
 
 def names() -> list[str]:

@@ -25,8 +25,8 @@ from tithe.client import ProjectHandle, Tithe
 from tithe.contracts.insight import Status
 from tithe.embedded.stack import Stack
 from tithe.errors import Unavailable
+from tithe.loop.audit import audit
 from tithe.runtime import Runtime
-from tithe.storage import checks
 
 STAGES = ("reviews", "stack", "import", "vectors", "labels", "random", "check")
 _LOOK_SECONDS = 0.3
@@ -124,7 +124,7 @@ class Demo:
             lost = len(self.ledger.counted.items() - _exported(project).items())
             until = time.monotonic() + _SETTLE_SECONDS
             while True:
-                found = runtime.database.run(lambda unit: checks.check(unit, patience_seconds=_SETTLE_SECONDS))
+                found = audit(runtime.database, runtime.artifacts, patience_seconds=_SETTLE_SECONDS)
                 if not found or time.monotonic() > until:
                     break
                 time.sleep(1.0)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from tithe.cli.demo.data import Review, Sample
 from tithe.cli.demo.machine import cores

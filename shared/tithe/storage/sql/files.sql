@@ -1,7 +1,7 @@
 -- name: all
-SELECT b.path, b.sha256, b.size FROM blocks b JOIN projects q ON q.id = b.project_id AND q.deleted_at IS NULL
+SELECT b.project_id, b.path, b.sha256 FROM blocks b JOIN projects q ON q.id = b.project_id AND q.deleted_at IS NULL
 WHERE b.state = 'ready'
 UNION ALL
-SELECT m.path, m.sha256, m.size FROM models m JOIN progress p ON p.current_model = m.id
+SELECT m.project_id, m.path, m.sha256 FROM models m JOIN progress p ON p.current_model = m.id
 JOIN projects q ON q.id = p.project_id AND q.deleted_at IS NULL
-ORDER BY 1
+ORDER BY 2
