@@ -53,4 +53,4 @@ def report(name: str, rows: list[dict[str, Any]]) -> None:
             table.add_column(column, justify="left" if column == "system" else "right")
         for row in chosen:
             table.add_row(*["" if row.get(c) is None else str(row[c]) for c in columns])
-        Console(width=160).print(table)
+        Console(width=220).print(table)

@@ -82,7 +82,7 @@ def test_weighted_heads_are_the_logistic_regressions_they_stand_for(counts, c):
     assert found.shape == (4, len(counts), 9)
     for head, row_weights in zip(found, weights, strict=True):
         theirs = reference(vectors, targets, row_weights, c if len(counts) > 2 else 2 * c, None)
-        np.testing.assert_allclose(said(head, vectors), theirs.predict_proba(vectors), atol=2e-3)
+        np.testing.assert_allclose(said(head, vectors), theirs.predict_proba(vectors), atol=5e-3)
         np.testing.assert_allclose(head.sum(axis=0), 0, atol=1e-3 * np.abs(head).max())
 
 

@@ -23,7 +23,7 @@ FOLDS = 5
 
 
 class LinearLearner:
-    """Logistic regression on fixed vectors, tuned, calibrated, with a committee: a round of 500 labels in a second or two.
+    """Logistic regression on fixed vectors, tuned, calibrated, with a committee: a second or two at 500 labels.
 
     A fit: regularisation and class weights by cautious cross-validation (:mod:`tithe.learners.selection`); then the
     model's head, the committee's (stratified bootstrap) and the folds', each a scikit-learn ``LogisticRegression``
