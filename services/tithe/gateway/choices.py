@@ -5,8 +5,6 @@ from __future__ import annotations
 from tithe.contracts.projects import ProjectSpec, Task
 from tithe.errors import BadInput, UnknownStrategy
 
-DEFAULT_ENCODER = "minilm"
-
 
 def checked_strategy(name: str, task: Task) -> str:
     """The name, if the catalog says that it serves the task. Raises UnknownStrategy."""
@@ -24,14 +22,14 @@ def checked_strategy(name: str, task: Task) -> str:
 
 def resolved(spec: ProjectSpec) -> ProjectSpec:
     """The specification with every default filled in. Raises UnknownStrategy, BadInput."""
-    checked_strategy(spec.strategy, spec.task)
-    if spec.task is Task.VECTORS:
-        return spec
-    from tithe.learners.registry import encoder_names
+    whole = spec.resolved()
+    checked_strategy(whole.strategy or "", whole.task)
+    if whole.encoder is not None:
+        from tithe.learners.registry import encoder_names
 
-    encoder = spec.encoder or DEFAULT_ENCODER
-    if encoder not in encoder_names():
-        raise BadInput(
-            f"no encoder is called {encoder!r}", place="body.encoder", remedy=f"one of: {', '.join(encoder_names())}"
-        )
-    return spec.model_copy(update={"encoder": encoder})
+        if whole.encoder not in encoder_names():
+            raise BadInput(
+                f"no encoder is called {whole.encoder!r}", place="body.encoder",
+                remedy=f"one of: {', '.join(encoder_names())}",
+            )  # fmt: skip
+    return whole

@@ -36,7 +36,9 @@ class ProjectSpec(BaseModel):
     name: Name
     task: Task
     labels: list[ClassName] = Field(min_length=1, max_length=10_000, description="the classes, or the entity types")
-    strategy: str = Field(default="margin", max_length=100, description="a name from the catalog of strategies")
+    strategy: str | None = Field(
+        default=None, max_length=100, description="a name from the catalog; default: margin, for tokens coverage"
+    )
     metric: Metric = Field(default="macro_f1", description="the score the learning curve is drawn in")
     encoder: str | None = Field(
         default=None, max_length=200, description="default: minilm for texts; vectors need none"
@@ -60,6 +62,12 @@ class ProjectSpec(BaseModel):
         if self.task in (Task.TEXT, Task.VECTORS) and len(self.labels) < 2:
             raise ValueError(f"{self.task} needs at least two labels to tell apart")
         return self
+
+    def resolved(self, default_encoder: str = "minilm") -> Self:
+        """The specification with what the task decides filled in."""
+        strategy = self.strategy or ("coverage" if self.task is Task.TOKENS else "margin")
+        encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
+        return self.model_copy(update={"strategy": strategy, "encoder": encoder})
 
     @model_validator(mode="after")
     def _vectors_bring_their_own(self) -> Self:

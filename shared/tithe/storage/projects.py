@@ -15,7 +15,7 @@ from tithe.storage.database import Unit
 def create(unit: Unit, spec: ProjectSpec) -> Project:
     """Make the project with its counters. Raises NameTaken."""
     try:
-        made = unit.one("projects.create", Project, **spec.model_dump(mode="json"))
+        made = unit.one("projects.create", Project, **spec.resolved().model_dump(mode="json"))
     except pg.UniqueViolation as error:
         raise _name_taken(spec.name) from error
     if made is None:
