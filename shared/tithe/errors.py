@@ -21,7 +21,8 @@
     ├── TooLarge                    413    too_large
     ├── UnsupportedMedia            415    unsupported_media
     ├── Unavailable                 503    unavailable          a server we lean on does not answer
-    │   └── EncoderUnavailable      503    encoder_unavailable  in tithe.learners.encoder_minilm
+    │   ├── EncoderUnavailable      503    encoder_unavailable  in tithe.learners.encoder_minilm
+    │   └── GatewayLeaves           503    unavailable          in tithe.gateway.intake
     └── WorkFailed                  500    work_failed          a worker's own failures, never seen over HTTP
         ├── StaleClaim              500    stale_claim          somebody newer owns the job: stop, write nothing
         ├── BlockLost               500    block_lost           a feature block's file is gone: it is made again

@@ -28,7 +28,7 @@ from tithe.storage import pool
 from tithe.storage.database import Unit
 
 #: Samples grow by this beyond the strategy's own budget, until they are good enough; then the gap is halved so often.
-_GROWTH = 1.4
+_GROWTH = 1.6
 _BISECTIONS = 2
 #: Seeds fitted side by side, at most: each process takes about 150 MB.
 _PROCESSES = 3
