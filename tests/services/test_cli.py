@@ -77,11 +77,11 @@ def test_items_go_in_labels_come_out_and_bad_lines_are_told(gateway: str, tmp_pa
     tithe("project", "create", "mail", "-l", "ham,spam", "--encoder", "hashing")
     file = items(tmp_path / "mail.csv", ["review,mark", "hello,ham", ",spam", "win,eggs", "bye,"])
     out = tithe("import", str(file), "--project", "mail", "--text-column", "review", "--label-column", "mark").output
-    assert "4 lines: 2 new items, 0 there already, 1 labels" in out
+    assert "4 lines: 2 new items, 0 with the content of an item that is there, 1 labels" in out
     assert "2 lines were not taken" in out
     assert "'eggs' is no class" in out
     again = tithe("import", str(file), "-p", "mail", "--text-column", "review", "--label-column", "mark").output
-    assert "0 new items, 2 there already" in again
+    assert "0 new items, 2 with the content of an item that is there" in again
     assert "wrote" in tithe("export", "mail", "labels.jsonl", "--all").output
     rows = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
     assert [(row["text"], row["label"]) for row in rows] == [("hello", "ham"), ("bye", None)]

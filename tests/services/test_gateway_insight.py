@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from tithe.contracts.api import Predictions
 from tithe.contracts.insight import History, Readiness, RoundPage, Status
 from tithe.contracts.tasks import MESSAGES
+from tithe.errors import Unavailable
 from tithe.gateway.app import create_app
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime
@@ -224,6 +225,9 @@ def test_what_cannot_be_predicted_is_refused_where_it_stands(gateway: TestClient
         ({"vectors": [[1, 2]]}, 422, "body.vectors[0]"),
         ({"vectors": [[1, 2, 3, 4], []]}, 422, "body.vectors[1]"),
         ({"vectors": [[1, 2, 3, 1e39]]}, 422, "body.vectors"),
+        ({"vectors": [[1, 2, 3, 4], [3e38, 3e38, 3e38, 3e38]]}, 422, "body.vectors[1]"),
+        ({"texts": ["a", "\ud800"]}, 422, "body.texts[1]"),
+        ({"texts": ["a"], "\ud800": 3}, 422, "body"),
         ({"vectors": [[1, 2, 3, float("nan")]]}, 422, "body.vectors[0][3]"),
         ({"vectors": [[1, 2, 3, 10**400]]}, 422, "body.vectors[0][3]"),
         ({"vectors": [[1, 2, 3, "4"]]}, 422, "body.vectors[0][3]"),
@@ -236,6 +240,25 @@ def test_what_cannot_be_predicted_is_refused_where_it_stands(gateway: TestClient
     for body, status, place in bad:
         answer = gateway.post(f"{at}/predict", content=json.dumps(body), headers={"content-type": "application/json"})
         assert (answer.status_code, answer.json()["place"]) == (status, place), str(body)[:100]
+
+
+def test_a_block_that_is_lost_is_made_again_and_meanwhile_nothing_is_cut(gateway: TestClient, runtime: Runtime):
+    at = vector_project(gateway)
+    work_off(runtime)
+    label(gateway, at)
+    work_off(runtime)
+    calls = [
+        lambda: gateway.get(f"{at}/export?predictions=true"),
+        lambda: gateway.post(f"{at}/predict", json={"item_ids": ["i1"]}),
+    ]
+    for call in calls:
+        for file in runtime.settings.artifact_root().rglob("*.npy"):
+            file.unlink()
+        lost = call()
+        assert (lost.status_code, lost.json()["code"]) == (503, "unavailable")
+        assert "again" in lost.json()["remedy"]
+        work_off(runtime)
+        assert call().status_code == 200
 
 
 def text_project(gateway: TestClient, runtime: Runtime) -> str:
@@ -359,6 +382,17 @@ def test_an_export_covers_what_was_there_when_it_began(
     rest = [one for page in export.unanswered(runtime.database, project_id, covered, skips=False) for one in page]
     assert len(rest) == 30
     assert not {one.external_id for one in rest} & set(seen)
+
+
+def test_an_export_that_cannot_begin_is_an_error_and_no_file(gateway: TestClient, monkeypatch: pytest.MonkeyPatch):
+    at = vector_project(gateway)
+
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr("tithe.storage.export.answered", away)
+    for kind in ("jsonl", "parquet"):
+        assert gateway.get(f"{at}/export?format={kind}").status_code == 503
 
 
 def test_texts_are_exported_as_they_came(gateway: TestClient):

@@ -399,6 +399,7 @@ def test_vectors_that_cannot_be_used_are_refused_one_by_one(gateway: TestClient,
         ('{"vector": [1e-60, 0, 0]}', "invalid_vector"),
         ('{"vector": [1e39, 0, 0]}', "invalid_vector"),
         ('{"vector": [1e400, 0, 0]}', "invalid_vector"),
+        ('{"vector": [3e38, 3e38, 3e38]}', "invalid_vector"),
         ('{"vector": [1' + "0" * 400 + ", 0, 0]}", "invalid_vector"),
         ('{"vector": [NaN, 0, 0]}', "not_json"),
         ('{"vector": [true, 0, 0]}', "invalid_vector"),
@@ -490,6 +491,40 @@ def test_labels_of_parquet_may_be_lists_and_spans(gateway: TestClient):
     spans = [[{"start": 0, "end": 3, "label": "PER"}], [{"start": 0, "end": 9, "label": "PER"}]]
     answer = send(gateway, at, table({"text": ["Ada", "Bob"], "label": spans}), PARQUET)
     assert (answer.json()["labeled"], reasons(answer)) == (1, {2: "invalid_label"})
+
+
+def test_cells_that_python_cannot_hold_are_text_or_cost_their_line(gateway: TestClient):
+    at = project(gateway)
+    content = table(
+        {
+            "text": ["a", "b"],
+            "nanoseconds": pa.array([1, None], pa.timestamp("ns")),
+            "nowhere": pa.array([5, 6], pa.timestamp("us", "Mars/Base")),
+        }
+    )
+    assert send(gateway, at, content, PARQUET).json()["accepted"] == 2
+    assert next(one["meta"] for one in stored(gateway, at) if one["text"] == "a") == {
+        "nanoseconds": "1970-01-01T00:00:00.000000001", "nowhere": "1970-01-01T00:00:00.000005+00:00",
+    }  # fmt: skip
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"c", b"\xff"]).buffers())
+    times = [("us", None), ("ms", "UTC"), ("us", "Mars/Base")]
+    cells = [broken, *(pa.array([0, 2**60], pa.timestamp(unit, zone)) for unit, zone in times)]
+    for number, column in enumerate([*cells, pa.array([0, 1], pa.duration("ns"))]):
+        answer = send(gateway, at, table({"text": [f"first {number}", f"second {number}"], "more": column}), PARQUET)
+        assert (answer.json()["accepted"], reasons(answer)) == (1, {2: "unreadable_cell"}), column.type
+    answer = send(gateway, at, table({"text": broken}), PARQUET)
+    assert (answer.json()["accepted"], reasons(answer)) == (1, {2: "unreadable_cell"})
+
+
+def test_whatever_else_a_parquet_file_makes_its_reader_throw_refuses_the_file(
+    gateway: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr("tithe.gateway.readers.parquet._column", fail)
+    answer = send(gateway, project(gateway), table({"text": ["a"]}), PARQUET)
+    assert (answer.status_code, answer.json()["code"]) == (422, "broken_upload")
 
 
 # ---- uploads that break ----

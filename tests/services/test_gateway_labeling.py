@@ -12,6 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from tithe.contracts.api import HandOut
+from tithe.contracts.labels import check_label
+from tithe.contracts.projects import Task
+from tithe.errors import InvalidLabel
 from tithe.gateway.app import create_app
 from tithe.runtime import Runtime
 from tithe.storage import checks
@@ -262,6 +265,26 @@ def test_answers_that_cannot_be_are_refused_together_and_store_nothing(gateway: 
     assert "did you mean 'spam'" in problem["remedy"]
     assert gateway.get(f"{at}/status").json()["counts"]["labeled"] == 0
     assert gateway.get(f"/v1/batches/{batch['batch_id']}").json()["waiting"] == 3
+
+
+def test_half_a_character_is_refused_where_it_stands(gateway: TestClient):
+    batch = ask(gateway, project(gateway))
+    item = batch["items"][0]["item_id"]
+    for name, value in {"note": "\ud800", "label": "\ud800", "item_id": "\udc00"}.items():
+        body = json.dumps({"labels": [{"item_id": item, "label": "ham", name: value}]})
+        answer = gateway.post(
+            f"/v1/batches/{batch['batch_id']}/labels", content=body, headers={**JSON, "Idempotency-Key": name}
+        )
+        assert (answer.status_code, answer.json()["place"]) == (422, f"body.labels[0].{name}")
+
+
+def test_a_class_is_guessed_only_where_that_is_cheap():
+    few, many = ["ham", "spam"], [f"class {n}" for n in range(10_000)]
+    for classes, sent, hinted in ((few, "spma", True), (many, "clas 7", False), (few, "spam" * 30, False)):
+        with pytest.raises(InvalidLabel) as refused:
+            check_label(Task.TEXT, classes, sent, place="label")
+        assert ("did you mean" in (refused.value.remedy or "")) is hinted
+    assert check_label(Task.MULTILABEL, many, many[::-1], place="label") == many  # one look-up each
 
 
 def test_labels_of_every_task_are_taken(gateway: TestClient):

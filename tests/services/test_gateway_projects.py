@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -75,6 +76,11 @@ BAD_PROJECTS = [
     (NEWS | {"overlap": 0}, "body.overlap"),
     (NEWS | {"overlap": -1}, "body.overlap"),
     (NEWS | {"overlap": 10**9}, "body.overlap"),
+    (NEWS | {"overlap": "1"}, "body.overlap"),
+    (NEWS | {"overlap": True}, "body.overlap"),
+    (NEWS | {"seed": 1.0}, "body.seed"),
+    (NEWS | {"budget": "9"}, "body.budget"),
+    (NEWS | {"strategy": "\ud800"}, "body.strategy"),
     (NEWS | {"batch_size": 0}, "body.batch_size"),
     (NEWS | {"retrain_every": 0}, "body.retrain_every"),
     (NEWS | {"retrain_every": 2**63}, "body.retrain_every"),
@@ -117,6 +123,20 @@ def test_a_strategy_that_does_not_exist_is_answered_with_those_that_do(gateway: 
     assert "vote_entropy_tiebroken" not in gateway.post(
         "/v1/projects", json=NEWS | {"strategy": "x", "task": "multilabel_classification"}
     ).json()["remedy"]  # fmt: skip
+
+
+def test_messages_speak_of_tasks_by_their_names(gateway: TestClient):
+    told = gateway.post("/v1/projects", json=NEWS | {"task": "token_classification", "strategy": "margin"}).text
+    assert "token_classification" in told
+    assert "Task." not in told
+
+
+def test_only_the_budget_may_be_changed_to_null(gateway: TestClient):
+    at = gateway.post("/v1/projects", json=NEWS).headers["location"]
+    for field in ("name", "strategy", "batch_size", "retrain_every", "lease_seconds", "overlap"):
+        answer = gateway.patch(at, json={field: None})
+        assert (answer.status_code, answer.json()["place"]) == (422, f"body.{field}")
+    assert gateway.patch(at, json={"budget": None}).status_code == 200
 
 
 def test_a_name_is_taken_once(gateway: TestClient):
@@ -216,6 +236,28 @@ def test_every_address_answers_every_method_and_never_breaks(gateway: TestClient
                 assert answer.headers["allow"]
 
 
+def test_a_method_that_is_not_taken_is_answered_with_all_that_are(gateway: TestClient):
+    at = f"/v1/projects/{uuid.uuid4()}"
+    assert gateway.put(at).headers["allow"] == "DELETE, GET, PATCH"
+    assert gateway.put("/v1/projects").headers["allow"] == "GET, POST"
+    assert (
+        gateway.post("/static/docs/favicon.png").headers["allow"] == gateway.post("/").headers["allow"] == "GET, HEAD"
+    )
+
+
+def test_a_parameter_that_the_call_does_not_know_is_refused_by_name(gateway: TestClient):
+    answer = gateway.get("/v1/projects?limt=3&limit=2")
+    assert (answer.status_code, answer.json()["place"]) == (422, "query.limt")
+    assert answer.json()["remedy"] == "it knows after, limit"
+    at = gateway.post("/v1/projects", json=NEWS).headers["location"]
+    assert gateway.get(f"{at}?x=1").json()["remedy"] == "it takes none"
+    text = {"content-type": "application/jsonl"}
+    upload = gateway.post(f"{at}/items?text=body", content='{"body": "x"}', headers=text)
+    assert (upload.status_code, upload.json()["place"]) == (422, "query.text")
+    known = gateway.post(f"{at}/items?text_column=body", content='{"body": "x"}', headers=text)
+    assert (known.status_code, gateway.get("/healthz?x=1").status_code) == (200, 200)
+
+
 def test_ids_that_are_none_are_refused_where_they_stand(gateway: TestClient):
     unknown = str(uuid.uuid4())
     for bad in ("-1", "9" * 40, "null", "'; DROP TABLE projects --", "\uff11\uff12\uff13", unknown + "x"):
@@ -280,3 +322,15 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     upload = schema["paths"]["/v1/projects/{project_id}/items"]["post"]["requestBody"]["content"]
     assert set(upload) == {"application/x-ndjson", "text/csv", "application/vnd.apache.parquet"}
     assert "HTTPValidationError" not in json.dumps(schema)
+
+
+def test_the_page_that_describes_it_loads_nothing_from_elsewhere(gateway: TestClient):
+    root = gateway.get("/", follow_redirects=False)
+    assert (root.status_code, root.headers["location"]) == (307, "/docs")
+    page = gateway.get("/docs")
+    assert page.status_code == 200
+    assert "//" not in re.sub(r"<!--.*?-->|^\s*//.*$", "", page.text, flags=re.DOTALL | re.MULTILINE)
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) == 3
+    assert {gateway.get(one).status_code for one in loaded} == {200}
+    assert gateway.get("/redoc").status_code == gateway.get("/static/docs/../secret").status_code == 404

@@ -73,10 +73,8 @@ def bring_in(runtime: Runtime, project: Project, items: list[NewItem], block_row
 
 
 def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
-    spec = ProjectSpec(
-        name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", batch_size=10, retrain_every=20, seed=3,
-        **{"strategy": "margin", **changes},
-    )  # fmt: skip
+    settings = {"strategy": "margin", "batch_size": 10, "retrain_every": 20, "seed": 3, **changes}
+    spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     pairs = texts(300)
     truth = {f"i{n}": topic for n, (_, topic) in enumerate(pairs)}
@@ -265,3 +263,26 @@ def test_the_audit_finds_a_file_that_is_not_what_its_row_says(runtime: Runtime):
     files[-1].write_bytes(b"something else")
     assert {one.invariant for one in audit(runtime.database, runtime.artifacts)} == {"i9_files_are_what_their_rows_say"}
     assert len(audit(runtime.database, runtime.artifacts)) == 2
+
+
+def test_labels_of_items_that_are_not_encoded_yet_wait_and_the_round_goes_on(runtime: Runtime):
+    project, truth = text_project(runtime, retrain_every=1)
+    work_off(runtime)
+    with runtime.database.unit() as unit:  # the labels' blocks are not there yet
+        unit.connection.execute("UPDATE blocks SET state = 'planned' WHERE start > 0")
+        unit.connection.execute("DELETE FROM ready")
+        unit.connection.execute(
+            "INSERT INTO ready SELECT project_id, current_round, 0, 100, 1, 0, 'margin', '{}' FROM progress"
+        )
+    handed = hand_out(runtime.database, project.id, "ada", 1)
+    assert handed.batch is not None
+    record(
+        runtime.database, project.id, handed.batch.id, [Sent(i.external_id, truth[i.external_id]) for i in handed.items]
+    )
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+    assert (last.state, last.facts["not_trained"]) == (
+        "ready",
+        "the labels so far are of items that are not encoded yet",
+    )

@@ -53,6 +53,9 @@ def import_(
                     vector_column=vector_column, extra=extra,
                     progress=lambda sent, whole: progress.update(bar, completed=sent, total=whole),
                 )  # fmt: skip
+            except KeyboardInterrupt:
+                console.print("stopped; the same command again goes on from here", highlight=False)
+                raise typer.Exit(130) from None
             except ValueError as error:
                 raise BadInput(str(error), remedy="--format jsonl, csv or parquet") from error
     _tell(done, console)
@@ -75,11 +78,12 @@ def export(
             target, file_format, everything=everything, predictions=predictions, skips=skips
         )
     if target is file:
-        typer.echo(f"wrote {size:,} bytes to {file}")
+        typer.echo(f"wrote {size:,} bytes to {file}" + ("" if size else ": there are no labels yet"))
 
 
 def _tell(done: Imported, console: Console) -> None:
-    said = f"{done.lines:,} lines: {done.accepted:,} new items, {done.duplicates:,} there already"
+    known = f"{done.duplicates:,} with the content of an item that is there"
+    said = f"{done.lines:,} lines: {done.accepted:,} new items, {known}"
     if done.labeled:
         said += f", {done.labeled:,} labels"
     console.print(said, highlight=False)

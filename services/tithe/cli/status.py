@@ -38,6 +38,10 @@ def status(
         if not watch:
             console.print(_shown(tithe, project))
             return
+        if not console.is_terminal:
+            while True:
+                console.print(_shown(tithe, project))
+                time.sleep(10 * _LOOK_SECONDS)
         from rich.live import Live
 
         live = Live(_shown(tithe, project), console=console, auto_refresh=False)
@@ -100,7 +104,8 @@ def in_full(project: ProjectHandle) -> RenderableType:
         table.add_row("classes", ", ".join(f"{name} {count:,}" for name, count in now.class_counts.items()))
     for one in now.annotators:
         table.add_row(
-            one.annotator, f"{one.labels:,} labels, {one.skips:,} skips, last seen {one.last_seen:%Y-%m-%d %H:%M:%S}"
+            one.annotator,
+            f"{one.labels:,} labels, {one.skips:,} skips, last seen {one.last_seen.astimezone():%Y-%m-%d %H:%M:%S %Z}",
         )
     if now.last_failure is not None:
         table.add_row("last failure", f"{now.last_failure.what}: {now.last_failure.reason}", style="red")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from tithe.embedded.endpoints import Endpoints
@@ -28,10 +27,12 @@ _LOOK_SECONDS = 0.5
 
 def up(
     data: Data = HERE,
-    host: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1",
+    host: Annotated[
+        str | None, typer.Option(help="Where the gateway listens; default: TITHE_HOST or 127.0.0.1.")
+    ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="The gateway's port; default: a free one, taken again next time."),
+        typer.Option(min=1, max=65535, help="The gateway's port; default: TITHE_PORT, or a free one, kept."),
     ] = None,
     scorers: Annotated[int, typer.Option(min=1, max=64, help="How many scorers.")] = 2,
     flower: Annotated[bool, typer.Option("--flower/--no-flower", help="Flower, the dashboard of the workers.")] = True,
@@ -49,8 +50,8 @@ def up(
     options = StackOptions(
         data=data,
         scorers=scorers,
-        host=host,
-        port=port,
+        host=host or settings.host,
+        port=port or (settings.port if "port" in settings.model_fields_set else None),
         flower=flower,
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
         broker_url=settings.broker_url.get_secret_value() if settings.broker_url else None,
@@ -59,7 +60,7 @@ def up(
     with Stack(options, migrate=bring_up_to_date) as stack:
         with contextlib.suppress(KeyboardInterrupt):
             stack.start(lambda line: console.print(line, style="dim", highlight=False))
-            console.print(endpoints_table(stack.endpoints, data))
+            show_endpoints(stack.endpoints, data, console)
             attend(stack, console)
         console.print("stopping", style="dim")
 
@@ -71,26 +72,22 @@ def bring_up_to_date(url: str) -> None:
     migrate(url)
 
 
-def endpoints_table(endpoints: Endpoints, data: Path) -> Table:
-    """Where everything answers, and with which passwords."""
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_row("gateway", f"{endpoints.gateway_url}  (interface: {endpoints.gateway_url}/docs)")
+def show_endpoints(endpoints: Endpoints, data: Path, console: Console) -> None:
+    """Where everything answers, and with which passwords: plain lines, never cut, so that they can be copied."""
+    lines = [("gateway", f"{endpoints.gateway_url}  (interface: {endpoints.gateway_url}/docs)")]
     if endpoints.flower_url:
-        table.add_row(
-            "Flower", f"{endpoints.flower_url}  user {endpoints.flower_user}, password {endpoints.flower_password}"
-        )
-    table.add_row("database", endpoints.database_url)
-    table.add_row("data", str(data.resolve()))
-    return table
+        lines.append(("Flower", endpoints.flower_url))
+        lines.append(("", f"user {endpoints.flower_user}, password {endpoints.flower_password}"))
+    lines += [("database", endpoints.database_url), ("data", str(data.resolve()))]
+    for name, value in lines:
+        console.print(f"  {name:<10}{value}", highlight=False, soft_wrap=True, markup=False)
 
 
 def processes_line(statuses: Sequence[ProcessStatus]) -> Text:
     """Every process with its state, on one line."""
     from rich.text import Text
 
-    line = Text()
+    line = Text(no_wrap=True, overflow="ellipsis")
     for status in statuses:
         line.append("● ", style=_COLOURS.get(status.state.value, ""))
         line.append(status.name)

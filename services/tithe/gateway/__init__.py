@@ -7,5 +7,5 @@ encoded.
 
 Rooms: `app` puts the rest together; `problems` renders every error, `guards` stands before the routes; `projects`,
 `items` (with `intake` and `readers`), `batches`, `predict`, `insight` and `export` are the routes under /v1; `health`
-and `metrics` are for whoever operates it.
+and `metrics` are for whoever operates it, `docs` for whoever reads.
 """

@@ -8,10 +8,11 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from tithe.gateway import batches, export, health, insight, items, metrics, predict, problems, projects
+from tithe.gateway import batches, docs, export, health, insight, items, metrics, predict, problems, projects
+from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
 from tithe.gateway.metrics import Meters, Timed
 from tithe.runtime import Runtime
@@ -44,14 +45,18 @@ def create_app(runtime: Runtime) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.runtime = runtime
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, items, batches, insight, predict, export, health, metrics):
+    for room in (projects, items, batches, insight, predict, export):
+        app.include_router(room.router, dependencies=[Depends(known_query)])
+    for room in (health, metrics, docs):
         app.include_router(room.router)
+    app.mount(docs.ASSETS, docs.assets())
     settings = runtime.settings
     app.add_middleware(
         Guards, body_limit_bytes=settings.body_limit_bytes, upload_limit_bytes=settings.upload_limit_bytes

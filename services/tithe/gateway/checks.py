@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What Postgres' vector type holds.
 MOST_NUMBERS = 16_000
+#: Squared. Longer vectors overflow float32 where two of them are compared.
+LONGEST_SQUARED = 1e36
 _LONGEST_ID = 500
 _DEEPEST = 20
 
@@ -100,6 +102,8 @@ class Checker:
                 "invalid_vector", "a number is beyond float32" if finite else "a number is NaN or infinite",
                 "scale the vectors down" if finite else "leave such vectors out",
             )  # fmt: skip
+        if np.square(vector, dtype=np.float64).sum() > LONGEST_SQUARED:
+            raise _Fault("invalid_vector", "the vector is too long to be compared in float32", "scale the vectors down")
         if not vector.any():
             raise _Fault("invalid_vector", "every number is zero: the vector has no direction", "leave it out")
         if self._dimension is None:

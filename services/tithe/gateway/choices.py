@@ -12,7 +12,7 @@ def checked_strategy(name: str, task: Task) -> str:
 
     serving = ", ".join(sorted(known.name for known in CATALOG.values() if task in known.tasks))
     try:
-        lookup(name).function_for(task)
+        lookup(name).function_for(task.value)
     except ValueError as error:
         raise UnknownStrategy(
             str(error), place="body.strategy", remedy=f"for {task} choose one of: {serving}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Request
 
-from tithe.errors import UnsupportedMedia
+from tithe.errors import BadInput, UnsupportedMedia
 from tithe.runtime import Runtime
+
+if TYPE_CHECKING:
+    from fastapi.dependencies.models import Dependant
 
 
 def _runtime(request: Request) -> Runtime:
@@ -33,6 +36,21 @@ async def _json_only(request: Request) -> None:
         place="header.Content-Type",
         remedy="send Content-Type: application/json",
     )
+
+
+async def known_query(request: Request) -> None:
+    """A parameter that the route does not know is refused: misspelled, it would change nothing, silently."""
+    known = _query_names(request.scope["route"].dependant)
+    if unknown := sorted(set(request.query_params) - known):
+        raise BadInput(
+            f"this call knows no parameter {', '.join(repr(name[:80]) for name in unknown[:5])}",
+            place=f"query.{unknown[0][:80]}",
+            remedy=f"it knows {', '.join(sorted(known))}" if known else "it takes none",
+        )
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    return {one.alias for one in dependant.query_params}.union(*map(_query_names, dependant.dependencies))
 
 
 Here = Annotated[Runtime, Depends(_runtime)]

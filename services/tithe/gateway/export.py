@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -66,8 +67,11 @@ def export_project(
         raise NoModelYet(remedy="label some items first, or leave predictions out")
     rows = Rows(here, project, model, blocks)
     parts = {"jsonl": jsonl_parts, "csv": csv_parts, "parquet": parquet_parts}[format]
+    pages = _pages(rows, project_id, covered, everything=include == "all", skips=skips)
+    pieces = parts(project, pages, predictions)
+    first = next(pieces, b"")  # what fails by now is an answer of its own; later it can only cut the file
     return StreamingResponse(
-        parts(project, _pages(rows, project_id, covered, everything=include == "all", skips=skips), predictions),
+        itertools.chain([first], pieces),
         media_type=_MEDIA[format],
         headers={"Content-Disposition": f'attachment; filename="{_file_name(project)}.{format}"'},
     )

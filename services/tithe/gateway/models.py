@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
-from tithe.errors import Unavailable, WorkFailed
+from tithe.errors import BlockLost, Unavailable, WorkFailed
+from tithe.loop import ingest
 from tithe.runtime import Runtime
 from tithe.storage.pool import Block
 from tithe.storage.rounds import Model
@@ -31,12 +33,23 @@ def pool_vectors(here: Runtime, blocks: Sequence[Block]) -> PoolVectors:
     return PoolVectors(here.artifacts, blocks)
 
 
-def gather(vectors: PoolVectors, ordinals: Sequence[int]) -> tuple[list[bool], Vectors]:
-    """Which of the items have a vector, and these vectors in order. Raises Unavailable as `current_model`."""
+def gather(
+    here: Runtime, project_id: UUID, vectors: PoolVectors, ordinals: Sequence[int]
+) -> tuple[list[bool], Vectors]:
+    """Which of the items have a vector, and these vectors in order.
+
+    Blocks whose files are lost or damaged are asked for anew. Raises Unavailable, then too.
+    """
     import numpy as np
 
     wanted: Ordinals = np.array(ordinals, dtype=np.int64)
-    found, rows = _readable("a block of vectors", lambda: vectors.gather(wanted))
+    try:
+        found, rows = _readable("a block of vectors", lambda: vectors.gather(wanted))
+    except Unavailable as error:
+        if isinstance(lost := error.__cause__, BlockLost):
+            here.database.run(lambda unit: ingest.encode_again(unit, project_id, lost.facts["starts"]))
+            error.remedy = "try again in a while: it is being made again"
+        raise
     return found.tolist(), rows
 
 

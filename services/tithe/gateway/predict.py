@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from tithe.contracts.predictions import AskPredictions, Prediction, Predictions
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidVector, NoModelYet, NotFound, Unavailable
+from tithe.gateway.checks import LONGEST_SQUARED
 from tithe.gateway.context import Here, JsonOnly, ProjectId, leaving_seconds
 from tithe.gateway.models import current_model, gather, pool_vectors
 from tithe.gateway.problems import documented
@@ -152,12 +153,18 @@ def _of_vectors(
         rows = np.asarray(sent, dtype=np.float64).astype(np.float32)
     if not np.isfinite(rows).all():
         raise InvalidVector("a number is beyond float32", place="body.vectors", remedy="scale the vectors down")
+    for at, squared in enumerate(np.square(rows, dtype=np.float64).sum(axis=1)):
+        if squared > LONGEST_SQUARED:
+            raise InvalidVector(
+                f"body.vectors[{at}] is too long to be compared in float32", place=f"body.vectors[{at}]",
+                remedy="scale the vectors down",
+            )  # fmt: skip
     return list(_read(project, ready.predict_proba(rows)))
 
 
 def _of_items(here: Runtime, project: Project, model: Model, ordinals: Sequence[int]) -> list[Prediction | None]:
     blocks = here.database.run(lambda unit: pool.ready_blocks(unit, project.id, min(ordinals), max(ordinals) + 1))
-    found, rows = gather(pool_vectors(here, blocks), ordinals)
+    found, rows = gather(here, project.id, pool_vectors(here, blocks), ordinals)
     told = iter(_read(project, current_model(here, model).predict_proba(rows)) if len(rows) else [])
     return [next(told) if there else None for there in found]
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from tithe.contracts.shapes import Fault, Problem
 from tithe.errors import (
@@ -161,4 +162,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for it"  # noqa: S101
     code, title, remedy = _KNOWN_STATUSES.get(error.status_code, ("http_error", "The request was refused.", None))
     detail = f"{request.method} {request.url.path}" if error.status_code in (404, 405) else str(error.detail)
-    return respond(make(error.status_code, code, title, detail, remedy=remedy), error.headers)
+    headers = error.headers
+    if error.status_code == 405 and (allowed := _allowed(request)):
+        headers = {"Allow": ", ".join(allowed)}
+    return respond(make(error.status_code, code, title, detail, remedy=remedy), headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """What the address takes, over all of its routes: the framework tells only those of the first. Empty for files."""
+    app: FastAPI = request.app
+    methods = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+    asked = [(name, {**request.scope, "method": name}) for name in methods]
+    return [name for name, scope in asked if any(one.matches(scope)[0] is Match.FULL for one in app.routes)]

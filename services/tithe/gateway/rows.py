@@ -51,22 +51,27 @@ class Row:
 
 
 class Rows:
-    """Turns pages of items into rows; with a model it predicts a page at a time, from the blocks on disk."""
+    """Turns pages of items into rows; with a model it predicts a page at a time, from the blocks on disk.
+
+    Raises Unavailable where the model or a block cannot be read: before the first row, not in the middle.
+    """
 
     def __init__(self, here: Runtime, project: Project, model: Model | None, blocks: Sequence[Block]) -> None:
         self.database = here.database
+        self._here = here
         self._project = project
         self._model: LinearModel | None = None
         self._vectors: PoolVectors | None = None
         if model is not None:
             self._model = current_model(here, model)
             self._vectors = pool_vectors(here, blocks)
+            gather(here, project.id, self._vectors, [block.start for block in blocks])  # opens every file
 
     def read(self, page: Sequence[Exported]) -> list[Row]:
         """The page's rows, in order. Items whose block is not on disk have no prediction."""
         if self._model is None or self._vectors is None:
             return [Row(one, None) for one in page]
-        found, vectors = gather(self._vectors, [one.ordinal for one in page])
+        found, vectors = gather(self._here, self._project.id, self._vectors, [one.ordinal for one in page])
         said = iter(self._model.predict_proba(vectors).tolist() if len(vectors) else [])
         return [
             Row(one, Prediction.of(self._project.task, self._project.labels, next(said)) if there else None)

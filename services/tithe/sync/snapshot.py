@@ -30,7 +30,9 @@ def snapshot_labels(runtime: Runtime, _: SnapshotLabels, claim: Claim) -> None:
 
 
 def _write(unit: Unit, claim: Claim, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    # Texts and labels are nobody else's business: readable by this account only.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         project = projects.get(unit, claim.project_id)
         for one in answers.export(unit, project.id, skips=False):
             line = {

@@ -44,6 +44,9 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     vectors = PoolVectors(runtime.artifacts, blocks)
     features, targets = _matrix(project, vectors, labels)
     held_out = _matrix(project, vectors, held_out_labels)
+    if not len(targets):
+        _go_on(runtime, claim, "the labels so far are of items that are not encoded yet")
+        return
     if previous is not None and _saw(previous) == (current.watermark, len(targets), len(held_out[1])):
         _go_on(runtime, claim, "no new labels: the current model is used again")
         return

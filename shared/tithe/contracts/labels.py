@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tithe.contracts.projects import Task
 from tithe.errors import InvalidLabel
+
+#: Guessing what was meant compares with every class: only where these are few and the word is short.
+_HINTED_CLASSES = 100
+_HINTED_LENGTH = 80
 
 Label = str | list[str] | list[dict[str, Any]]
 
@@ -28,23 +32,25 @@ def check_label(task: Task, classes: Sequence[str], value: Any, *, place: str, l
         Length of the item's text in code points, where it is known; spans must end within it.
     """
     if task in (Task.TEXT, Task.VECTORS):
-        return _one_class(classes, value, place)
+        return _one_class(classes, classes, value, place)
     if not isinstance(value, list):
         raise InvalidLabel(
             f"{place}: {task} takes a list, not {_kind(value)}", place=place, remedy=_example(task, classes)
         )
     if task is Task.MULTILABEL:
         return _several_classes(classes, value, place)
-    return [_span(classes, span, f"{place}[{i}]", length) for i, span in enumerate(value)]
+    known = frozenset(classes)
+    return [_span(classes, known, span, f"{place}[{i}]", length) for i, span in enumerate(value)]
 
 
-def _one_class(classes: Sequence[str], value: Any, place: str) -> str:
+def _one_class(classes: Sequence[str], known: Collection[str], value: Any, place: str) -> str:
     if not isinstance(value, str):
         raise InvalidLabel(
             f"{place}: a label is one class name, not {_kind(value)}", place=place, remedy=f"one of {_listed(classes)}"
         )
-    if value not in classes:
-        close = difflib.get_close_matches(value, classes, n=1)
+    if value not in known:
+        guess = len(classes) <= _HINTED_CLASSES and len(value) <= _HINTED_LENGTH
+        close = difflib.get_close_matches(value, classes, n=1) if guess else []
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InvalidLabel(
             f"{place}: {value[:80]!r} is no class of this project",
@@ -55,13 +61,14 @@ def _one_class(classes: Sequence[str], value: Any, place: str) -> str:
 
 
 def _several_classes(classes: Sequence[str], value: list[Any], place: str) -> list[str]:
-    chosen = [_one_class(classes, one, f"{place}[{i}]") for i, one in enumerate(value)]
+    order = {name: at for at, name in enumerate(classes)}
+    chosen = [_one_class(classes, order, one, f"{place}[{i}]") for i, one in enumerate(value)]
     if len(set(chosen)) != len(chosen):
         raise InvalidLabel(f"{place}: a class is named twice", place=place, remedy="name each class once")
-    return sorted(chosen, key=list(classes).index)
+    return sorted(chosen, key=order.__getitem__)
 
 
-def _span(classes: Sequence[str], span: Any, place: str, length: int | None) -> dict[str, Any]:
+def _span(classes: Sequence[str], known: Collection[str], span: Any, place: str, length: int | None) -> dict[str, Any]:
     if not isinstance(span, dict) or set(span) != {"start", "end", "label"}:
         raise InvalidLabel(
             f"{place}: a span is an object with start, end and label",
@@ -79,7 +86,7 @@ def _span(classes: Sequence[str], span: Any, place: str, length: int | None) -> 
             f"{place}: the span ends at {end}, the text at {length}", place=place,
             remedy="offsets count Unicode code points, not bytes or UTF-16 units",
         )  # fmt: skip
-    return {"start": start, "end": end, "label": _one_class(classes, span["label"], f"{place}.label")}
+    return {"start": start, "end": end, "label": _one_class(classes, known, span["label"], f"{place}.label")}
 
 
 def _kind(value: Any) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
@@ -16,6 +16,8 @@ Name = Annotated[
 ClassName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
 ]
+#: Neither "1" nor true nor 1.0.
+Whole = Annotated[int, Field(strict=True)]
 Metric = Literal["macro_f1", "accuracy"]
 
 
@@ -43,12 +45,12 @@ class ProjectSpec(BaseModel):
     encoder: str | None = Field(
         default=None, max_length=200, description="default: minilm for texts; vectors need none"
     )
-    batch_size: int = Field(default=10, ge=1, le=1000, description="items handed out at a time")
-    retrain_every: int = Field(default=50, ge=1, le=1_000_000, description="new labels that ask for a round")
-    lease_seconds: int = Field(default=600, ge=1, le=86_400, description="how long a batch is kept for its annotator")
-    overlap: int = Field(default=1, ge=1, le=20, description="how many annotators answer each item")
-    budget: int | None = Field(default=None, ge=1, le=1_000_000_000, description="labels to pay for; null: no end")
-    seed: int = Field(default=0, ge=0, lt=1 << 31)
+    batch_size: Whole = Field(default=10, ge=1, le=1000, description="items handed out at a time")
+    retrain_every: Whole = Field(default=50, ge=1, le=1_000_000, description="new labels that ask for a round")
+    lease_seconds: Whole = Field(default=600, ge=1, le=86_400, description="how long a batch is kept for its annotator")
+    overlap: Whole = Field(default=1, ge=1, le=20, description="how many annotators answer each item")
+    budget: Whole | None = Field(default=None, ge=1, le=1_000_000_000, description="labels to pay for; null: no end")
+    seed: Whole = Field(default=0, ge=0, lt=1 << 31)
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
@@ -83,11 +85,18 @@ class ProjectPatch(BaseModel):
 
     name: Name | None = None
     strategy: str | None = Field(default=None, max_length=100)
-    batch_size: int | None = Field(default=None, ge=1, le=1000)
-    retrain_every: int | None = Field(default=None, ge=1, le=1_000_000)
-    lease_seconds: int | None = Field(default=None, ge=1, le=86_400)
-    overlap: int | None = Field(default=None, ge=1, le=20)
-    budget: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    batch_size: Whole | None = Field(default=None, ge=1, le=1000)
+    retrain_every: Whole | None = Field(default=None, ge=1, le=1_000_000)
+    lease_seconds: Whole | None = Field(default=None, ge=1, le=86_400)
+    overlap: Whole | None = Field(default=None, ge=1, le=20)
+    budget: Whole | None = Field(default=None, ge=1, le=1_000_000_000, description="null lifts it")
+
+    @field_validator("name", "strategy", "batch_size", "retrain_every", "lease_seconds", "overlap", mode="before")
+    @classmethod
+    def _only_the_budget_is_lifted(cls, sent: Any) -> Any:
+        if sent is None:
+            raise ValueError("this cannot be null: leave it out to keep it as it is")
+        return sent
 
 
 class Project(BaseModel):

@@ -10,6 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 def _storable(value: str) -> str:
     if "\x00" in value:
         raise ValueError("a NUL character cannot be stored: leave it out")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("this is no valid Unicode: it holds half a character (a lone surrogate)") from None
     return value
 
 

@@ -92,6 +92,8 @@ class PoolVectors:
         try:
             return self._store.open_block(block.path, block.sha256)
         except (ArtifactMissing, ArtifactDamaged) as error:
+            if not self._store.root.is_dir():  # the whole store is away, a mount perhaps: its files are not lost
+                raise
             lost = [other.start for other in self._blocks if not self._readable(other)]
             raise BlockLost(error.message, starts=lost) from error
 

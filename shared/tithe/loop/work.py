@@ -16,7 +16,7 @@ import structlog
 
 from tithe import policy
 from tithe.contracts.tasks import PredictTexts, ScoreShard, SelectReady, TaskMessage, TrainRound
-from tithe.errors import BlockLost, Hopeless, StaleClaim, TitheError
+from tithe.errors import BlockLost, Hopeless, NotFound, StaleClaim, TitheError
 from tithe.loop import ingest
 from tithe.loop import rounds as turns
 from tithe.storage import jobs, predictions
@@ -53,6 +53,8 @@ def deliver(delivery: Delivery, message: TaskMessage, handle: Callable[[Claim], 
             handle(claimed)
     except StaleClaim:
         log.warning("claim_lost")
+    except NotFound as gone:  # the project was deleted, and with it the reason to do this
+        log.info("job_moot", reason=gone.message)
     # Whatever a handler raises is a fact about this job, not about the worker: it is kept with the job.
     except Exception as error:
         log.exception("job_failed")

@@ -156,6 +156,7 @@ def _tell(outcome: Outcome, stack: Stack, console: Console) -> None:
     lines = [
         f"batches: half within {ledger.wait_ms(0.5)} ms, 99 % within {ledger.wait_ms(0.99)} ms",
         f"double hand-outs: {ledger.double_handouts}; labels lost: {outcome.lost_labels}; invariants: {invariants}",
+        *([f"{options.kill} was killed with -9 midway and restarted"] if options.kill else []),
         f"{board.seconds:.0f} s, {memory}",
         f"report: {path}",
         f"picture: {picture}" if drawn else "no picture: pip install 'tithe[demo]' brings matplotlib",
@@ -168,6 +169,6 @@ def _tell(outcome: Outcome, stack: Stack, console: Console) -> None:
             f"data: {options.data} (tithe up --data {options.data} starts it again)",
         ]
     else:
-        lines.append("with --keep the gateway and Flower, the dashboard of the workers, stay to be looked at")
+        lines.append("make demo KEEP=1 leaves the gateway and Flower, the dashboard of the workers, to be looked at")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)

@@ -144,13 +144,17 @@ def verdict(outcome: Outcome) -> str:
     if final is None or same is None:
         return "nothing to compare"
     if final < same.median:
-        return f"Random won: {same.median:.3f} against {final:.3f} with the same {outcome.labels_used} labels"
+        return (
+            f"Random won: {same.median:.3f} against {final:.3f} with the same {outcome.labels_used} labels "
+            "(one run is noisy, on a small pool very)"
+        )
     if final <= max(same.scores):
         return (
             f"Within random's range: {final:.3f}, where random's best of {len(same.scores)} is {max(same.scores):.3f}"
         )
     reached, tried = outcome.random.reached_at, outcome.random.tried
-    needed = f"{reached:,}" if reached else f"more than {tried:,}"
+    about = "about " if outcome.random.ran_out_of_time else ""
+    needed = f"{about}{reached:,}" if reached else f"more than {tried:,}"
     return f"{outcome.labels_used} labels chosen by {outcome.options.strategy} are worth {needed} chosen at random"
 
 

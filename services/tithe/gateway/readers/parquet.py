@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 512
 _BATCH_BYTES = 32 << 20
 _DEEPEST = 20
+#: What a cell that Python cannot hold throws; pyarrow's own faults of values are among them.
+_UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError)
 
 
 def read_parquet(pieces: Iterable[bytes], columns: Columns, limit_bytes: int) -> Iterator[Record | BadLine]:
@@ -27,11 +29,13 @@ def read_parquet(pieces: Iterable[bytes], columns: Columns, limit_bytes: int) ->
     """
     import pyarrow as pa
 
+    # Not all that it throws is its own: names in a broken encoding, unknown zones, unheard-of types.
+    thrown = (pa.ArrowException, OSError, NotImplementedError, *_UNREADABLE)
     with tempfile.TemporaryFile(prefix="tithe-import-") as file:
         _spool(pieces, file)
         try:
             yield from _read(file, columns, limit_bytes)
-        except (pa.ArrowException, OSError) as error:
+        except thrown as error:
             raise BrokenUpload(
                 f"this is no Parquet file that can be read: {str(error)[:200]}", place="body",
                 remedy="write it again, or check that it was sent whole",
@@ -81,7 +85,36 @@ def _column(name: str | None, column: pa.Array) -> Any:
         return [_numbers(cell) for cell in column]
     if hasattr(column, "storage") and name == "vector":
         return _column(name, column.storage)
-    return column.to_pylist()
+    try:
+        cells: list[Any] = column.to_pylist()
+    except _UNREADABLE:
+        return [_cell(one) for one in column]
+    return cells
+
+
+class _Unreadable(str):
+    """Stands for a cell that Python cannot hold; says why."""
+
+    __slots__ = ()
+
+
+def _cell(cell: pa.Scalar) -> Any:
+    """The cell, a time that Python cannot hold as ISO 8601 has it, or why it cannot be read."""
+    import pyarrow as pa
+
+    try:
+        return cell.as_py()
+    except _UNREADABLE as error:
+        if not pa.types.is_temporal(cell.type) or pa.types.is_duration(cell.type):
+            return _Unreadable(error)
+    try:
+        zone = "+00:00" if pa.types.is_timestamp(cell.type) and cell.type.tz is not None else ""
+        if zone:
+            cell = pa.scalar(cell.value, pa.timestamp(cell.type.unit))  # the zone may be unknown, the instant is not
+        text = str(cell.cast(pa.string()).as_py()) + zone
+    except (pa.ArrowException, *_UNREADABLE) as error:
+        return _Unreadable(error)
+    return _Unreadable("a time is out of range") if text.startswith("<") else text.replace(" ", "T", 1)
 
 
 def _numbers(cell: pa.Scalar) -> Any:
@@ -92,6 +125,9 @@ def _numbers(cell: pa.Scalar) -> Any:
 
 
 def _record(number: int, row: dict[str, Any], ours: dict[str, str], limit_bytes: int) -> Record | BadLine:
+    for name, cell in row.items():
+        if isinstance(cell, _Unreadable):
+            return BadLine(number, "unreadable_cell", f"{name[:80]!r} cannot be read: {cell[:200]}", "write it as text")
     values = {ours[name]: cell for name, cell in row.items() if name in ours and cell is not None}
     try:
         extra = {name: _plain(cell) for name, cell in row.items() if name not in ours}
