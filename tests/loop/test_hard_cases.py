@@ -262,3 +262,13 @@ def test_the_desk_takes_lapsed_batches_back_by_itself(database: Database, projec
     expire(database)
     assert len(hand_out(database, project.id, "bob", 5).items) == 5
     assert desk.reclaim_lapsed(database) == 0
+
+
+def test_a_round_of_a_deleted_project_can_still_be_failed(database: Database, project: Project):
+    ranked(database, project, 40, list(range(30)))
+    answer(database, project, hand_out(database, project.id, "ada", 10))
+    running = unfinished(database, project)
+    assert running is not None
+    database.run(lambda unit: projects.delete(unit, project.id))
+    database.run(lambda unit: turns.fail_round(unit, running.id, "its workers died"))
+    assert unfinished(database, project) is None

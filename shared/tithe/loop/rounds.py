@@ -6,6 +6,7 @@ one to act, and does nothing where its work is done already.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from uuid import UUID
 from tithe import policy
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import ScoreShard, SelectReady, SnapshotLabels, TrainRound
-from tithe.errors import Conflict, RoundAlreadyOpen
+from tithe.errors import Conflict, NotFound, RoundAlreadyOpen
 from tithe.storage import answers, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
 from tithe.storage.database import Database, Unit
@@ -217,4 +218,5 @@ def fail_round(unit: Unit, round_id: UUID, failure: str) -> None:
     if not rounds.fail(unit, round_id, failure):
         return
     jobs.cancel(unit, round_id)
-    maybe_open(unit, projects.get(unit, known.project_id))
+    with contextlib.suppress(NotFound):  # deleted meanwhile: nothing is to follow
+        maybe_open(unit, projects.get(unit, known.project_id))
