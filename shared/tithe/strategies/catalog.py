@@ -1,4 +1,4 @@
-"""The strategies by name, as data: what each needs, what it computes, whose idea it is."""
+"""The strategies by name, as data: what each needs, what it computes, what shards keep for it, whose idea it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tithe.strategies import binary_committee, committee, coverage, ranking, uncertainty
+from tithe.strategies import binary_committee, committee, picking, ranking, uncertainty
+from tithe.strategies.sieves import Keep, Sieve
 
 
 class Needs(Enum):
@@ -20,14 +21,66 @@ class Needs(Enum):
     NOTHING = "nothing"  # function(ordinals, seed) -> scores
     PROBABILITIES = "probabilities"  # function(probabilities of shape (n, classes)) -> scores
     COMMITTEE = "committee"  # function(member_probabilities of shape (members, n, classes)) -> scores
-    VECTORS = "vectors"  # function(vectors of shape (n, d), k, rng) -> positions, not scores
+    VECTORS = "vectors"  # function(candidates, k, rng) -> positions, best first; needs no model
+    VECTORS_AND_MODEL = "vectors and a model"  # the same, of candidates with probabilities
+
+    @property
+    def a_model(self) -> bool:
+        """Whether it can choose only once a model is there."""
+        return self in (Needs.PROBABILITIES, Needs.COMMITTEE, Needs.VECTORS_AND_MODEL)
+
+    @property
+    def a_set(self) -> bool:
+        """Whether it looks at many candidates at once, rather than scoring each by itself."""
+        return self in (Needs.VECTORS, Needs.VECTORS_AND_MODEL)
 
 
 Function = Callable[..., npt.NDArray[Any]]
+Sieves = Callable[[int], tuple[Sieve, ...]]
 
 ONE_LABEL = frozenset({"text_classification", "vector_classification"})
 SEVERAL_LABELS = frozenset({"multilabel_classification"})
 TOKEN_LABELS = frozenset({"token_classification"})
+
+#: How many rows of the pool strategies look at that need no model, or stand for it in a sum: a random sample.
+SAMPLE = 20_000
+#: The most rows any strategy that looks at sets is given.
+MOST_CANDIDATES = 20_000
+
+
+def spare(depth: int) -> int:
+    """How many of the best are kept for a queue of so many: near-duplicates among them are to be left out."""
+    return 2 * depth + 1000
+
+
+def best(by: str) -> Sieves:
+    """Keep the highest scores by that strategy."""
+    return lambda depth: (Sieve(Keep.BEST, by, spare(depth)),)
+
+
+def by_turns(by: str) -> Sieves:
+    """Keep each predicted class's highest scores."""
+    return lambda depth: (Sieve(Keep.TURNS, by, spare(depth)),)
+
+
+def sample(depth: int) -> tuple[Sieve, ...]:
+    """Keep a random sample of the pool."""
+    return (Sieve(Keep.BEST, "random", max(SAMPLE, 4 * depth)),)
+
+
+def centers(depth: int) -> tuple[Sieve, ...]:
+    """Keep each shard's own farthest-first rows."""
+    return (Sieve(Keep.CENTERS, "k_center", depth + depth // 4 + 1),)
+
+
+def most_doubtful(depth: int) -> tuple[Sieve, ...]:
+    """Keep the smallest margins, ten times as many as are to be chosen."""
+    return (Sieve(Keep.BEST, "margin", min(MOST_CANDIDATES, 10 * depth + 1000)),)
+
+
+def drawn(by: str) -> Sieves:
+    """Keep a random draw in proportion to that strategy's score."""
+    return lambda depth: (Sieve(Keep.DRAWN, by, max(MOST_CANDIDATES, 4 * depth)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +97,36 @@ class Strategy:
         For items with one label each.
     multilabel
         For items with several labels each, None where there is no such form.
+    sieves
+        What shards keep for it, given the queue's depth.
     reference
         Author and year; the function's docstring has the pages.
     summary
         One line for people who choose a strategy.
+    use
+        When it is the right one, and when not.
+    cost
+        Time beyond reading the pool once: n rows of the pool, c candidates, k chosen, d numbers a vector.
     tasks
         The tasks it serves, by the names projects use.
+    wants_labeled
+        Whether its candidates carry the labeled items' vectors.
+    wants_distance
+        Whether they carry their distances to the nearest labeled item.
     """
 
     name: str
     needs: Needs
     function: Function
     multilabel: Function | None
+    sieves: Sieves
     reference: str
     summary: str
+    use: str
+    cost: str
     tasks: frozenset[str]
+    wants_labeled: bool = False
+    wants_distance: bool = False
 
     def function_for(self, task: str) -> Function:
         """The function that serves a task.
@@ -66,11 +134,14 @@ class Strategy:
         Raises
         ------
         ValueError
-            If the strategy does not serve it; names the tasks that it does.
+            If the strategy does not serve it; says why, and names the tasks that it does.
         """
         chosen = self.multilabel if task in SEVERAL_LABELS else self.function
         if task not in self.tasks or chosen is None:
-            raise ValueError(f"strategy {self.name!r} does not serve {task!r}, only {', '.join(sorted(self.tasks))}")
+            why = "tokens have no learner yet" if task in TOKEN_LABELS else "it has no form for several labels an item"
+            raise ValueError(
+                f"strategy {self.name!r} does not serve {task!r}: {why}; it serves {', '.join(sorted(self.tasks))}"
+            )
         return chosen
 
 
@@ -80,8 +151,11 @@ _STRATEGIES = (
         needs=Needs.NOTHING,
         function=ranking.random_scores,
         multilabel=ranking.random_scores,
+        sieves=best("random"),
         reference="Steele, Lea & Flood 2014",
         summary="Every item equally likely: the control arm the others are measured against.",
+        use="As a share of a mix, to keep an unbiased view; alone, to measure what the others save.",
+        cost="O(n)",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
     ),
     Strategy(
@@ -89,8 +163,11 @@ _STRATEGIES = (
         needs=Needs.PROBABILITIES,
         function=uncertainty.entropy,
         multilabel=uncertainty.binary_entropy,
+        sieves=best("entropy"),
         reference="Shannon 1948; Settles 2009; for several labels Esuli & Sebastiani 2009",
-        summary="Where the model's doubt is spread widest; strong when a class is rare.",
+        summary="Where the model's doubt is spread widest.",
+        use="A class is rare and few classes there are; loses to random with many classes.",
+        cost="O(n)",
         tasks=ONE_LABEL | SEVERAL_LABELS,
     ),
     Strategy(
@@ -98,8 +175,11 @@ _STRATEGIES = (
         needs=Needs.PROBABILITIES,
         function=uncertainty.margin,
         multilabel=uncertainty.binary_margin,
+        sieves=best("margin"),
         reference="Scheffer, Decomain & Wrobel 2001; for several labels Brinker 2006",
-        summary="Where the two likeliest answers are closest; a sound default for balanced classes.",
+        summary="Where the two likeliest answers are closest.",
+        use="A sound choice for any number of classes.",
+        cost="O(n)",
         tasks=ONE_LABEL | SEVERAL_LABELS,
     ),
     Strategy(
@@ -107,17 +187,47 @@ _STRATEGIES = (
         needs=Needs.PROBABILITIES,
         function=uncertainty.least_confident,
         multilabel=uncertainty.binary_least_confident,
+        sieves=best("least_confident"),
         reference="Lewis & Gale 1994; for several labels Culotta & McCallum 2005",
         summary="Where the likeliest answer is least likely.",
+        use="Between margin and entropy, in what it asks and in what it gains.",
+        cost="O(n)",
         tasks=ONE_LABEL | SEVERAL_LABELS,
+    ),
+    Strategy(
+        name="ratio",
+        needs=Needs.PROBABILITIES,
+        function=uncertainty.ratio,
+        multilabel=None,
+        sieves=best("ratio"),
+        reference="Scheffer, Decomain & Wrobel 2001, as a quotient",
+        summary="How near the second likeliest answer comes to the likeliest, as a quotient.",
+        use="Margin's order where the likeliest answers are equally likely; asks for many-way doubt a little sooner.",
+        cost="O(n)",
+        tasks=ONE_LABEL,
+    ),
+    Strategy(
+        name="class_balanced_margin",
+        needs=Needs.PROBABILITIES,
+        function=uncertainty.margin,
+        multilabel=None,
+        sieves=by_turns("margin"),
+        reference="Scheffer, Decomain & Wrobel 2001; on balance Ertekin, Huang, Bottou & Giles 2007",
+        summary="Each predicted class's smallest margins, class by class in turns.",
+        use="Classes of unequal size, or of unequal difficulty.",
+        cost="O(n)",
+        tasks=ONE_LABEL,
     ),
     Strategy(
         name="vote_entropy",
         needs=Needs.COMMITTEE,
         function=committee.vote_entropy,
         multilabel=binary_committee.binary_vote_entropy,
+        sieves=best("vote_entropy"),
         reference="Dagan & Engelson 1995; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's votes are split most; small committees tie often.",
+        use="To follow the paper; the tie-broken form asks better questions.",
+        cost="O(n), five times the matrix product",
         tasks=ONE_LABEL | SEVERAL_LABELS,
     ),
     Strategy(
@@ -125,8 +235,11 @@ _STRATEGIES = (
         needs=Needs.COMMITTEE,
         function=committee.vote_entropy_tiebroken,
         multilabel=None,
+        sieves=best("vote_entropy_tiebroken"),
         reference="Dagan & Engelson 1995; Settles 2009",
         summary="Vote entropy, its many ties ordered by consensus entropy.",
+        use="A committee's disagreement, few classes.",
+        cost="O(n), five times the matrix product",
         tasks=ONE_LABEL,
     ),
     Strategy(
@@ -134,8 +247,11 @@ _STRATEGIES = (
         needs=Needs.COMMITTEE,
         function=committee.consensus_entropy,
         multilabel=binary_committee.binary_consensus_entropy,
+        sieves=best("consensus_entropy"),
         reference="Settles 2009; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's mean prediction is most in doubt.",
+        use="As entropy, a little steadier while labels are few.",
+        cost="O(n), five times the matrix product",
         tasks=ONE_LABEL | SEVERAL_LABELS,
     ),
     Strategy(
@@ -143,36 +259,151 @@ _STRATEGIES = (
         needs=Needs.COMMITTEE,
         function=committee.mean_kl_to_consensus,
         multilabel=binary_committee.binary_mean_kl_to_consensus,
+        sieves=best("kl_to_consensus"),
         reference="McCallum & Nigam 1998; for several labels averaged as Esuli & Sebastiani 2009",
         summary="Where a committee's members disagree, rather than doubt together.",
+        use="Labels are noisy: what everyone doubts alike is not asked.",
+        cost="O(n), five times the matrix product",
         tasks=ONE_LABEL | SEVERAL_LABELS,
     ),
     Strategy(
         name="k_center",
         needs=Needs.VECTORS,
-        function=coverage.k_center_greedy,
-        multilabel=coverage.k_center_greedy,
-        reference="Gonzalez 1985; Sener & Savarese 2018",
-        summary="The items farthest from everything labeled; finds outliers first, so weak for small budgets.",
+        function=picking.k_center,
+        multilabel=picking.k_center,
+        sieves=centers,
+        reference="Gonzalez 1985; Sener & Savarese 2018; over shards Malkomes et al. 2015",
+        summary="The items farthest from everything labeled.",
+        use="Nothing may be far from a label; finds outliers first, so worse than random for small budgets.",
+        cost="O(n (m + k) d) at most for m newly labeled; bounds leave most of it out",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_distance=True,
     ),
     Strategy(
         name="coverage",
         needs=Needs.VECTORS,
-        function=coverage.k_means_plus_plus,
-        multilabel=coverage.k_means_plus_plus,
+        function=picking.spread,
+        multilabel=picking.spread,
+        sieves=sample,
         reference="Arthur & Vassilvitskii 2007",
-        summary="Spread over the pool in proportion to distance: the start before any label exists.",
+        summary="Spread over the pool in proportion to the squared distance: the start before any label exists.",
+        use="Before there is a model. Every project starts by it.",
+        cost="O(c k d) of a sample of c",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_labeled=True,
     ),
     Strategy(
         name="typical",
         needs=Needs.VECTORS,
-        function=coverage.typical,
-        multilabel=coverage.typical,
-        reference="Hacohen, Dekel & Weinshall 2022",
-        summary="The densest spot of each cluster: a start for budgets of a few labels a class.",
+        function=picking.typical,
+        multilabel=picking.typical,
+        sieves=sample,
+        reference="Hacohen, Dekel & Weinshall 2022 (TypiClust)",
+        summary="The densest spot of each cluster that holds no label.",
+        use="Budgets of a few labels a class.",
+        cost="O(c k d) of a sample of c, times the iterations of k-means",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_labeled=True,
+    ),
+    Strategy(
+        name="prob_cover",
+        needs=Needs.VECTORS,
+        function=picking.covering,
+        multilabel=picking.covering,
+        sieves=sample,
+        reference="Yehuda, Dekel, Hacohen & Weinshall 2022 (ProbCover)",
+        summary="Balls of one radius that cover as much of the pool as possible.",
+        use="Budgets of a few labels a class, in clear clusters.",
+        cost="O(c² d) of a sample of c",
+        tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_labeled=True,
+    ),
+    Strategy(
+        name="max_herding",
+        needs=Needs.VECTORS,
+        function=picking.max_herding,
+        multilabel=picking.max_herding,
+        sieves=sample,
+        reference="Bae, Noh & Sutherland 2024 (MaxHerding)",
+        summary="What makes every item of the pool most similar to one that is asked.",
+        use="Budgets of a few labels a class.",
+        cost="O(c² d) of a sample of c",
+        tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_labeled=True,
+    ),
+    Strategy(
+        name="k_medoids",
+        needs=Needs.VECTORS,
+        function=picking.k_medoids,
+        multilabel=picking.k_medoids,
+        sieves=sample,
+        reference="Park & Jun 2009",
+        summary="The middle items of k clusters.",
+        use="One round of labels that is to stand for the pool.",
+        cost="O(c k d) of a sample of c, times the iterations",
+        tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+    ),
+    Strategy(
+        name="badge",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.gradients,
+        multilabel=picking.gradients_of_labels,
+        sieves=drawn("least_confident"),
+        reference="Ash, Zhang, Krishnamurthy, Langford & Agarwal 2020 (BADGE)",
+        summary="A draw that is spread over the gradients the answers would cause: doubtful and diverse.",
+        use="Large batches between two rounds.",
+        cost="O(c k d) of a draw of c by doubt",
+        tasks=ONE_LABEL | SEVERAL_LABELS,
+    ),
+    Strategy(
+        name="cluster_margin",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.margin_clusters,
+        multilabel=picking.margin_clusters,
+        sieves=most_doubtful,
+        reference="Citovsky et al. 2021 (Cluster-Margin)",
+        summary="The smallest margins, taken in turns from clusters of like items, small clusters first.",
+        use="Very large batches between two rounds.",
+        cost="O(c² d) of the c most doubtful",
+        tasks=ONE_LABEL | SEVERAL_LABELS,
+    ),
+    Strategy(
+        name="uncertain_k_center",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.uncertain_k_center,
+        multilabel=picking.uncertain_k_center,
+        sieves=most_doubtful,
+        reference="Sener & Savarese 2018, of the most uncertain",
+        summary="Of the smallest margins those farthest from one another and from what is labeled.",
+        use="Doubtful items that must not be alike.",
+        cost="O(c k d) of the c most doubtful",
+        tasks=ONE_LABEL | SEVERAL_LABELS,
+        wants_distance=True,
+    ),
+    Strategy(
+        name="falcun",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.relevance,
+        multilabel=None,
+        sieves=drawn("margin"),
+        reference="Gilhuber, Beer, Ma & Seidl 2023 (Falcun)",
+        summary="Doubtful, and unlike in what the model says of them.",
+        use="Balanced classes, medium budgets.",
+        cost="O(c k classes) of a draw of c by doubt",
+        tasks=ONE_LABEL,
+    ),
+    Strategy(
+        name="uncertainty_herding",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.uncertainty_herding,
+        multilabel=picking.uncertainty_herding,
+        sieves=sample,
+        reference="Bae, Oliveira & Sutherland 2025 (Uncertainty Herding)",
+        summary="What covers the doubtful part of the pool; typical items at first, doubtful ones later.",
+        use="Any budget; the radius shrinks by itself as labels come.",
+        cost="O(c² d) of a sample of c",
+        tasks=ONE_LABEL | SEVERAL_LABELS,
+        wants_labeled=True,
     ),
 )
 
@@ -194,10 +425,34 @@ def lookup(name: str) -> Strategy:
     >>> lookup("margins")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: no strategy is called 'margins'; did you mean 'margin'? there are consensus_entropy, coverage, ...
+    ValueError: no strategy is called 'margins'; did you mean 'margin'? there are badge, class_balanced_margin, ...
     """
     if name in CATALOG:
         return CATALOG[name]
     near = difflib.get_close_matches(name, CATALOG, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ValueError(f"no strategy is called {name!r}; {hint}there are {', '.join(sorted(CATALOG))}")
+
+
+#: What asks most nearly the same, in the order to try, where a task has no form of a strategy.
+_NEAREST = {
+    "vote_entropy_tiebroken": ("vote_entropy", "coverage"),
+    "class_balanced_margin": ("margin", "coverage"),
+    "ratio": ("margin", "coverage"),
+    "falcun": ("badge", "typical"),
+    "uncertainty_herding": ("max_herding",),
+    "badge": ("coverage",),
+    "uncertain_k_center": ("k_center",),
+    "cluster_margin": ("typical",),
+}
+
+
+def stand_in(strategy: Strategy, task: str) -> str:
+    """The strategy nearest to one that does not serve the task, which does.
+
+    Examples
+    --------
+    >>> stand_in(lookup("margin"), "token_classification"), stand_in(lookup("falcun"), "multilabel_classification")
+    ('coverage', 'badge')
+    """
+    return next(name for name in (*_NEAREST.get(strategy.name, ()), "coverage") if task in CATALOG[name].tasks)

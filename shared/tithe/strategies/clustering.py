@@ -11,9 +11,15 @@ _MOST_ITERATIONS = 100
 
 
 def k_means(vectors: Floats, seeds: Floats) -> Int64:
+    """The cluster of each vector, as :func:`k_means_centers`."""
+    return k_means_centers(vectors, seeds)[0]
+
+
+def k_means_centers(vectors: Floats, seeds: Floats) -> tuple[Int64, Floats]:
     """Assign each vector to a cluster by Lloyd's iteration from the seeds, until nothing moves or 100 times.
 
-    Returns positions in the seeds, shape (n,). A cluster that has lost all its vectors keeps its center.
+    Returns positions in the seeds, shape (n,), and the centers they are nearest to, shape (k, d). A cluster that has
+    lost all its vectors keeps its center.
 
     References
     ----------
@@ -29,7 +35,7 @@ def k_means(vectors: Floats, seeds: Floats) -> Int64:
         if np.array_equal(moved, cluster):
             break
         cluster = moved
-    return cluster
+    return cluster, centers
 
 
 def mean_neighbour_distance(vectors: Floats, neighbours: int) -> Float64:

@@ -33,6 +33,15 @@ def checked_vectors(name: str, vectors: Floats, columns: int | None = None) -> F
     return array
 
 
+def checked_given(given: Floats | None, vectors: Floats) -> Floats:
+    """The vectors that count as chosen already, of the candidates' dtype and columns; none where none are given."""
+    if given is None:
+        return np.empty((0, vectors.shape[1]), dtype=vectors.dtype)
+    given = checked_vectors("given", given, columns=vectors.shape[1])
+    with np.errstate(over="ignore"):  # what is too long for float32 becomes infinite, and is refused by name
+        return checked_vectors("given", given.astype(vectors.dtype, copy=False))
+
+
 def checked_distances(name: str, distances: Float64, n: int) -> Float64:
     """One distance of at least 0 for each of n vectors, as float64; infinity is one."""
     array = np.asarray(distances, dtype=np.float64)

@@ -6,9 +6,14 @@ the columns and is overwritten.
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
 from tithe.strategies.arrays import Float64
+
+FloatsT = TypeVar("FloatsT", bound=npt.NDArray[np.floating[Any]])
 
 # Added before the logarithm, so that 0 * log 0 is 0 * -708.4, exactly 0. It is no smoothing: a p above 1e-291 is the
 # same double after the sum, and below that p * log p moves by less than 2.3e-308.
@@ -28,6 +33,26 @@ def mean_bernoulli_entropy(columns: Float64, scratch: Float64) -> Float64:
     np.subtract(1.0, columns, out=columns)
     total += np.add.reduce(_log_times(columns, scratch), axis=-2)
     return at_least_zero(np.divide(total, -columns.shape[-2], out=total))
+
+
+def two_largest(columns: FloatsT, scratch: FloatsT, *, least: float = 0.0) -> tuple[FloatsT, FloatsT]:
+    """The two largest of each column of (classes, rows); the second is `least` where there is one class.
+
+    A knock-out: the lower half plays the upper, and each winner remembers the best it has beaten. Overwrites both.
+    """
+    half = len(columns) // 2  # of an odd number the middle class rests
+    winners, beaten = columns[: len(columns) - half], scratch[: len(columns) - half]
+    np.minimum(columns[:half], columns[len(winners) :], out=beaten[:half])
+    np.maximum(columns[:half], columns[len(winners) :], out=winners[:half])
+    beaten[half:] = least
+    while len(winners) > 1:
+        half = len(winners) // 2
+        one, other = slice(half), slice(len(winners) - half, len(winners))
+        np.maximum(beaten[one], beaten[other], out=beaten[one])
+        np.maximum(beaten[one], np.minimum(winners[one], winners[other]), out=beaten[one])
+        np.maximum(winners[one], winners[other], out=winners[one])
+        winners, beaten = winners[: len(winners) - half], beaten[: len(beaten) - half]
+    return winners[0], beaten[0]
 
 
 def _log_times(columns: Float64, scratch: Float64) -> Float64:

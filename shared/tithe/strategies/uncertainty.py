@@ -1,6 +1,6 @@
 """Uncertainty of one model's probabilities: one number per row, higher = more worth asking.
 
-The first three measures read rows of a distribution over classes (one label per item). The ``binary_`` three read
+The first four measures read rows of a distribution over classes (one label per item). The ``binary_`` three read
 independent yes-or-no probabilities, one per label (several labels per item), and fold the labels into one number in
 three different ways: their mean, the closest race, and the whole answer. All work block by block, in the time of one
 pass over the memory, O(n * classes), with O(n) extra memory.
@@ -12,7 +12,7 @@ import numpy as np
 
 from tithe.strategies.arrays import Float64, Floats
 from tithe.strategies.blocks import bernoulli_fault, distribution_fault, score_rows
-from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy, shannon_entropy
+from tithe.strategies.measures import at_least_zero, mean_bernoulli_entropy, shannon_entropy, two_largest
 
 
 def entropy(probabilities: Floats) -> Float64:
@@ -106,6 +106,40 @@ def least_confident(probabilities: Floats) -> Float64:
     array([0.  , 0.25, 0.5 ])
     """
     return score_rows("probabilities", probabilities, distribution_fault, _least_confident)
+
+
+def ratio(probabilities: Floats) -> Float64:
+    """How near the second likeliest class comes to the likeliest: ``p2 / p1``.
+
+    Unlike :func:`margin` it does not depend on the classes after the second: ``p2 / p1`` is the exponential of the
+    difference of two logits. With two classes all orders are the same.
+
+    Parameters
+    ----------
+    probabilities : array of shape (n, classes), float32 or float64
+        Each row a distribution over the classes, summing to 1 within 1e-3.
+
+    Returns
+    -------
+    array of shape (n,), float64
+        From 0 (certain; also with a single class) to 1 (the two likeliest are tied). Higher = more worth asking.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not (n, classes), or a row holds NaN, a negative value, or does not sum to 1.
+
+    References
+    ----------
+    Scheffer, Decomain & Wrobel 2001, Active hidden Markov models for information extraction, IDA, pp. 309-318 (the two
+    likeliest classes, as a difference).
+
+    Examples
+    --------
+    >>> ratio(np.array([[1.0, 0.0, 0.0], [0.5, 0.25, 0.25], [0.4, 0.4, 0.2]]))
+    array([0. , 0.5, 1. ])
+    """
+    return score_rows("probabilities", probabilities, distribution_fault, _ratio)
 
 
 def binary_entropy(probabilities: Floats) -> Float64:
@@ -211,20 +245,13 @@ def binary_least_confident(probabilities: Floats) -> Float64:
 
 
 def _margin(columns: Float64, scratch: Float64) -> Float64:
-    """A knock-out: the lower half plays the upper, and each winner remembers the best it has beaten."""
-    half = len(columns) // 2  # of an odd number the middle class rests
-    winners, beaten = columns[: len(columns) - half], scratch[: len(columns) - half]
-    np.minimum(columns[:half], columns[len(winners) :], out=beaten[:half])
-    np.maximum(columns[:half], columns[len(winners) :], out=winners[:half])
-    beaten[half:] = 0.0
-    while len(winners) > 1:
-        half = len(winners) // 2
-        one, other = slice(half), slice(len(winners) - half, len(winners))
-        np.maximum(beaten[one], beaten[other], out=beaten[one])
-        np.maximum(beaten[one], np.minimum(winners[one], winners[other]), out=beaten[one])
-        np.maximum(winners[one], winners[other], out=winners[one])
-        winners, beaten = winners[: len(winners) - half], beaten[: len(beaten) - half]
-    return at_least_zero(1.0 - (winners[0] - beaten[0]))
+    best, second = two_largest(columns, scratch)
+    return at_least_zero(1.0 - (best - second))
+
+
+def _ratio(columns: Float64, scratch: Float64) -> Float64:
+    best, second = two_largest(columns, scratch)
+    return at_least_zero(second / best)
 
 
 def _least_confident(columns: Float64, scratch: Float64) -> Float64:

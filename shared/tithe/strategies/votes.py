@@ -22,6 +22,8 @@ MOST_MEMBERS = 255  # votes are counted in bytes
 MOST_MEMBERS_TIEBROKEN = 32  # beyond, the smallest gap costs seconds and leaves little room
 _ONE = 2**50  # 1 nat
 
+Votes = npt.NDArray[np.unsignedinteger[Any]]
+
 
 def check_size(member_probabilities: Floats, most: int) -> None:
     """Refuse a committee of more members than the arithmetic of its votes allows."""
@@ -31,32 +33,43 @@ def check_size(member_probabilities: Floats, most: int) -> None:
 
 
 def entropy_of_votes(stack: Float64) -> Float64:
-    """Entropy in nats of the members' hard votes, from a block of shape (members, classes, rows).
+    """Entropy in nats of the members' hard votes, from a block of shape (members, classes, rows)."""
+    return entropy_of_split(hard_votes(stack))
+
+
+def entropy_of_split(votes: Votes) -> Float64:
+    """Entropy in nats of votes of shape (members, rows): which number stands for which class does not matter.
 
     A class with v of the M votes adds ``v / M * log(M / v)``: 1/M of ``log(M / v)`` for each member who voted for it.
     So nothing needs counting per class, only how many members agree with each member.
     """
-    votes = _hard_votes(stack)
-    members, rows = votes.shape
+    members, _ = votes.shape
     agreeing = np.ones(votes.shape, dtype=np.uint8)
     for one, other in itertools.combinations(range(members), 2):
         same = votes[one] == votes[other]
         agreeing[one] += same
         agreeing[other] += same
-    logs = _integer_logs(members)
-    missing = np.full(rows, members * logs[members])
-    for v in range(2, members + 1):
-        voters = np.add.reduce((agreeing == v).view(np.uint8), axis=0, dtype=np.uint8)
-        missing -= voters.astype(np.int64) * logs[v]
-    return np.asarray(missing / (members * _ONE), dtype=np.float64)
+    logs = np.array(_integer_logs(members))
+    agreed = np.add.reduce(logs[agreeing], axis=0)
+    return np.asarray((members * logs[members] - agreed) / (members * _ONE), dtype=np.float64)
 
 
-def _hard_votes(stack: Float64) -> npt.NDArray[np.unsignedinteger[Any]]:
-    """Each member's likeliest class, of equal ones the first, counted down from the number of classes."""
-    classes = stack.shape[1]
+def hard_votes(stack: Floats) -> Votes:
+    """Each member's likeliest class, of equal ones the first, counted down from the number of classes.
+
+    Takes (members, classes, rows), gives (members, rows).
+    """
+    return first_of(stack == stack.max(axis=1, keepdims=True))
+
+
+def first_of(true: npt.NDArray[np.bool_]) -> Votes:
+    """The first class of each member that is true, counted down from the number of classes; 0 where none is.
+
+    Takes (members, classes, rows), gives (members, rows).
+    """
+    classes = true.shape[1]
     countdown = np.arange(classes, 0, -1, dtype=np.min_scalar_type(classes))
-    likeliest = stack == stack.max(axis=1, keepdims=True)
-    return np.asarray((likeliest * countdown[:, np.newaxis]).max(axis=1))
+    return np.asarray((true.view(np.uint8) * countdown[:, np.newaxis]).max(axis=1))
 
 
 def entropy_of_yes_counts(yes: npt.NDArray[np.uint8], members: int) -> Float64:

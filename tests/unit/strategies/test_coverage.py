@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tithe.strategies import seeding, squared_draws
+from tithe.strategies import typical as typical_room
 from tithe.strategies.arrays import Float64, Floats, Int64
 from tithe.strategies.coverage import k_center_greedy, k_means_plus_plus, typical
+from tithe.strategies.sampling import rows_in_proportion, sample_rows
+from tithe.strategies.squared_draws import SquaredDistanceDraws
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=80)
 CHOOSERS = [k_means_plus_plus, k_center_greedy, typical]
@@ -66,17 +70,41 @@ def test_every_k_center_pick_is_a_farthest_one_left(labeled: int, vectors: Float
         nearest = [min(old, float(((v - vectors[pick]) ** 2).sum())) for old, v in zip(nearest, vectors, strict=True)]
 
 
+def plain_k_center(vectors: Floats, nearest: Float64, k: int) -> list[int]:
+    """Of vectors that are nowhere equally far."""
+    squared, picks = nearest**2, []
+    for _ in range(k):
+        picks.append(int(squared.argmax()))
+        squared = np.minimum(squared, ((vectors - vectors[picks[-1]]) ** 2).sum(axis=1))
+        squared[picks[-1]] = -1.0
+    return picks
+
+
 @pytest.mark.parametrize("d", [1, 2, 30])
 def test_the_rows_k_center_never_looks_at_change_nothing(d: int) -> None:
     rng = np.random.default_rng(d)
     vectors = rng.normal(size=(3000, d))
     nearest = np.sqrt(((vectors - vectors.mean(axis=0)) ** 2).sum(axis=1))
-    plain, picks = nearest**2, []
-    for _ in range(200):
-        picks.append(int(plain.argmax()))
-        plain = np.minimum(plain, ((vectors - vectors[picks[-1]]) ** 2).sum(axis=1))
-        plain[picks[-1]] = -1.0
-    assert k_center_greedy(vectors, 200, rng, nearest).tolist() == picks
+    assert k_center_greedy(vectors, 200, rng, nearest).tolist() == plain_k_center(vectors, nearest, 200)
+
+
+def test_rows_that_meet_many_centers_at_once_change_nothing() -> None:
+    # All bounds are high until each of the clusters has a center; then all rows fall back at once.
+    vectors, _ = clusters(2, (300,) * 20, d=20)
+    nearest = np.full(len(vectors), 1e3) + np.random.default_rng(0).random(len(vectors))
+    chosen = k_center_greedy(vectors, 80, np.random.default_rng(0), nearest)
+    assert chosen.tolist() == plain_k_center(vectors, nearest, 80)
+
+
+def test_infinitely_far_vectors_and_copies_go_by_lot() -> None:
+    vectors = np.repeat(np.arange(3.0), 900)[:, None]
+    firsts = set()
+    for seed in range(5):
+        chosen = k_center_greedy(vectors, 2700, np.random.default_rng(seed), np.full(2700, np.inf))
+        assert sorted(chosen.tolist()) == list(range(2700))
+        assert sorted(vectors[chosen[:3], 0].tolist()) == [0.0, 1.0, 2.0]
+        firsts.add(tuple(chosen[:9].tolist()))
+    assert len(firsts) == 5
 
 
 def test_k_center_goes_on_where_a_store_left_off() -> None:
@@ -144,6 +172,67 @@ def test_k_means_plus_plus_draws_by_squared_distance() -> None:
     assert 5 <= near <= 40
 
 
+@pytest.mark.parametrize("rows_per_try", [1e-9, 16, 1e9])
+def test_draws_by_old_bounds_are_exact_draws(monkeypatch: pytest.MonkeyPatch, rows_per_try: float) -> None:
+    # From never bringing bounds up to date to always.
+    monkeypatch.setattr(squared_draws, "_ROWS_PER_TRY", rows_per_try)
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(12, 2)).round(1)
+    draws = SquaredDistanceDraws(vectors, np.array([[3.0, 3.0]]))
+    expected = ((vectors - 3.0) ** 2).sum(axis=1)
+    for added in (4, 7, 0):
+        draws.add(added)
+        expected = np.minimum(expected, ((vectors - vectors[added]) ** 2).sum(axis=1))
+        seen = np.bincount(np.concatenate([draws.draw(7, rng) for _ in range(2000)]), minlength=12)
+        share = expected / expected.sum() * 14_000
+        assert (seen[share == 0.0] == 0).all()
+        some = share > 0.0
+        # chi-squared of at most 11 degrees of freedom: above 35 once in 4,000
+        assert ((seen - share)[some] ** 2 / share[some]).sum() < 35.0
+
+
+def test_there_is_nothing_to_draw_among_copies() -> None:
+    vectors = np.repeat(np.eye(3, dtype=np.float32), 400, axis=0)
+    draws = SquaredDistanceDraws(vectors, vectors[:1])
+    rng = np.random.default_rng(0)
+    for kind in (1, 2):
+        draws.add(400 * kind)
+        drawn = draws.draw(50, rng)
+        assert (drawn // 400 == 2).all() if kind == 1 else len(drawn) == 0
+
+
+def test_the_best_of_several_draws_leaves_less_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = clusters(4, (300,) * 8)
+
+    def left_over(seed: int) -> float:
+        chosen = k_means_plus_plus(vectors, 30, np.random.default_rng(seed))
+        return float(((vectors[:, None] - vectors[chosen]) ** 2).sum(axis=2).min(axis=1).sum())
+
+    several = np.mean([left_over(seed) for seed in range(6)])
+    monkeypatch.setattr(seeding, "_JUDGES", 500)
+    by_few_judges = np.mean([left_over(seed) for seed in range(6)])
+    monkeypatch.setattr(seeding, "_JUDGES", 1)
+    by_one_judge = np.mean([left_over(seed) for seed in range(6)])
+    assert several < 0.97 * by_one_judge
+    assert by_few_judges < 0.97 * by_one_judge
+
+
+def test_rows_are_drawn_in_proportion() -> None:
+    rng = np.random.default_rng(0)
+    weights = np.array([0.0, 1.0, 3.0, 0.0, 0.5, 0.0])
+    seen = np.zeros(6)
+    for _ in range(3000):
+        positions, times = rows_in_proportion(weights, 3, rng)
+        assert times.sum() == 3
+        seen[positions] += times
+    assert seen / 3000 == pytest.approx(weights / weights.sum() * 3, abs=0.05)
+    assert (seen[weights == 0.0] == 0).all()
+    assert sample_rows(5, 9, rng).tolist() == [0, 1, 2, 3, 4]
+    drawn = sample_rows(100, 9, rng)
+    assert len(set(drawn.tolist())) == 9
+    assert sorted(drawn.tolist()) == drawn.tolist()
+
+
 def test_typical_prefers_the_dense_middle_and_leaves_outliers_for_last() -> None:
     vectors, of = clusters(1, (60, 20, 1))
     chosen = typical(vectors, 3, np.random.default_rng(0))
@@ -160,6 +249,40 @@ def test_typical_blocks_agree_with_plain_distances() -> None:
     apart = np.sqrt(((vectors[:, None] - vectors) ** 2).sum(axis=2))
     spread = np.sort(apart, axis=1)[:, 1:21].mean(axis=1)
     assert typical(vectors, 1, np.random.default_rng(0)).tolist() == [spread.argmin()]
+
+
+def test_typical_goes_first_where_nothing_is_labeled() -> None:
+    vectors, of = clusters(5, (60, 40, 30, 20))
+    labeled = np.concatenate([vectors[of == 0][:2], vectors[of == 2][:1]])
+    rng = np.random.default_rng(0)
+    assert of[typical(vectors, 1, rng, given=labeled)].tolist() == [1]
+    # 1 + 3 clusters: the empty of labels by size, then those of one each by size, labeled or chosen
+    assert of[typical(vectors, 4, rng, given=vectors[:0])].tolist() == [0, 1, 2, 3]
+    none = typical(vectors, 9, np.random.default_rng(0), given=vectors[:0])
+    assert (none == typical(vectors, 9, np.random.default_rng(0))).all()
+
+
+def test_typical_takes_turns_by_what_is_labeled_or_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typical_room, "_MOST_CLUSTERS", 4)
+    vectors, of = clusters(5, (60, 40, 30, 20))
+    labeled = np.concatenate([vectors[of == 0][:2], vectors[of == 2][:1]])
+    chosen = of[typical(vectors, 8, np.random.default_rng(0), given=labeled)].tolist()
+    assert chosen == [1, 3, 1, 2, 3, 0, 1, 2]
+
+
+def test_typical_of_a_large_pool_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, of = clusters(6, (900, 500, 300, 3), d=4)
+    exact = typical(vectors, 3, np.random.default_rng(0))
+    monkeypatch.setattr(typical_room, "_MOST_ROWS", 400)
+    monkeypatch.setattr(typical_room, "_MOST_MEMBERS", 200)
+    chosen = typical(vectors, 3, np.random.default_rng(0))
+    assert of[chosen[:2]].tolist() == of[exact[:2]].tolist() == [0, 1]
+    for pick in chosen.tolist():  # in the middle of its cluster: among the nearest tenth to its mean
+        members = vectors[of == of[pick]]
+        to_mean = ((members - members.mean(axis=0)) ** 2).sum(axis=1)
+        assert ((vectors[pick] - members.mean(axis=0)) ** 2).sum() < np.quantile(to_mean, 0.2)
+    everything = typical(vectors, 1703, np.random.default_rng(0))
+    assert sorted(everything.tolist()) == list(range(1703))
 
 
 @pytest.mark.parametrize("choose", CHOOSERS)

@@ -14,7 +14,7 @@ from tithe.strategies import uncertainty
 from tithe.strategies.arrays import Float64, Floats
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=80)
-SINGLE = [uncertainty.entropy, uncertainty.margin, uncertainty.least_confident]
+SINGLE = [uncertainty.entropy, uncertainty.margin, uncertainty.ratio, uncertainty.least_confident]
 BINARY = [uncertainty.binary_entropy, uncertainty.binary_margin, uncertainty.binary_least_confident]
 Measure = Callable[[Floats], Float64]
 
@@ -45,9 +45,15 @@ def plain_margin(row: list[float]) -> float:
     return 1 - (first - second)
 
 
+def plain_ratio(row: list[float]) -> float:
+    first, second = sorted([*row, 0.0], reverse=True)[:2]
+    return second / first
+
+
 PLAIN: dict[Measure, Callable[[list[float]], float]] = {
     uncertainty.entropy: plain_entropy,
     uncertainty.margin: plain_margin,
+    uncertainty.ratio: plain_ratio,
     uncertainty.least_confident: lambda row: 1 - max(row),
     uncertainty.binary_entropy: lambda row: sum(plain_entropy([p, 1 - p]) for p in row) / len(row),
     uncertainty.binary_margin: lambda row: 1 - min(abs(p - (1 - p)) for p in row),
