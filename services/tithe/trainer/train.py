@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tithe.contracts.tasks import TrainRound
 from tithe.learners.protocol import Model, NotEnoughClasses
 from tithe.learners.registry import get_learner
 from tithe.learners.scores import evaluate
+from tithe.loop import labeled
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors, Vectors, model_key
 from tithe.loop.rounds import Trained
@@ -30,6 +32,17 @@ Labels = list[tuple[int, Any]]
 _SAMPLE_ROWS = 3000
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What a round's model is made from."""
+
+    project: Project
+    labels: Labels  #: of the pool
+    held_out: Labels
+    blocks: list[pool.Block]
+    previous: ModelRow | None
+
+
 def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     """Fit the round's model, or find that there is nothing to fit yet and say why."""
     # By itself, and short: a label call that asks for a round must not wait for all that is read below.
@@ -37,13 +50,25 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     if current is None:
         runtime.database.run(lambda unit: jobs.finish(unit, claim))
         return
-    project, labels, held_out_labels, blocks, previous = runtime.database.run(lambda unit: _read(unit, current))
+    given = runtime.database.run(lambda unit: _read(unit, current))
+    vectors = PoolVectors(runtime.artifacts, given.blocks)
+    # Before the round goes on, whether or not there is a model: its scorers ask how far the nearest labeled item is.
+    labeled.follow(
+        runtime.database, current.project_id, [ordinal for ordinal, _ in given.labels], vectors,
+        watermark=current.watermark, label_count=current.label_count,
+    )  # fmt: skip
+    _train(runtime, current, claim, given, vectors)
+    labeled.tend(runtime.database, current.project_id, vectors, current.seed)
+
+
+def _train(runtime: Runtime, current: Round, claim: Claim, given: _Given, vectors: PoolVectors) -> None:
+    """Fit the model, or go on without."""
+    project, previous = given.project, given.previous
     if project.task is Task.TOKENS:
         _go_on(runtime, claim, "no learner for token_classification in this version")
         return
-    vectors = PoolVectors(runtime.artifacts, blocks)
-    features, targets = _matrix(project, vectors, labels)
-    held_out = _matrix(project, vectors, held_out_labels)
+    features, targets = _matrix(project, vectors, given.labels)
+    held_out = _matrix(project, vectors, given.held_out)
     if not len(targets):
         _go_on(runtime, claim, "the labels so far are of items that are not encoded yet")
         return
@@ -69,9 +94,9 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     runtime.database.run(lambda unit: turns.finish_training(unit, claim, trained, {}))
 
 
-def _read(unit: Unit, current: Round) -> tuple[Project, Labels, Labels, list[pool.Block], ModelRow | None]:
+def _read(unit: Unit, current: Round) -> _Given:
     project_id = current.project_id
-    return (
+    return _Given(
         projects.get(unit, project_id),
         answers.training_set(unit, project_id, current.watermark, "pool"),
         answers.training_set(unit, project_id, current.watermark, "test"),
