@@ -19,7 +19,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop clean for-running for-testing
+.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop bench-nearest clean for-running for-testing
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ floors: for-testing ## Check that every file imports only from the floors below
 
 bench-loop: for-running ## Measure the loop: labels in, round out
 	"$(BIN)/python" benchmarks/loop.py $(ARGS)
+
+bench-nearest: for-running ## Measure how far the nearest labeled item is: exact, by index, kept between rounds
+	"$(BIN)/python" benchmarks/nearest_labeled.py $(ARGS)
 
 # ---- upkeep ----
 

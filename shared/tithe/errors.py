@@ -17,6 +17,8 @@
     │   ├── BatchClosed             409    batch_closed
     │   ├── RoundAlreadyOpen        409    round_already_open
     │   ├── NoModelYet              409    no_model_yet
+    │   ├── NoVectorYet             409    no_vector_yet        in tithe.loop.neighbours
+    │   ├── NothingLabeledYet       409    nothing_labeled_yet  in tithe.loop.neighbours
     │   └── NotEnoughClasses        409    not_enough_classes   in tithe.learners.protocol
     ├── TooLarge                    413    too_large
     ├── UnsupportedMedia            415    unsupported_media

@@ -98,3 +98,10 @@ def test_the_example_environment_names_every_setting_with_its_default():
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, int | float) and not isinstance(field.default, bool):
             assert f"# TITHE_{name.upper()}={field.default:g}" in text or f"={field.default}" in text, name
+
+
+def test_the_page_about_strategies_holds_the_catalog_as_the_command_prints_it():
+    from tithe.cli.strategies import as_markdown
+    from tithe.strategies.catalog import CATALOG
+
+    assert as_markdown(CATALOG.values()) in (ROOT / "docs/strategies.md").read_text("utf-8")

@@ -89,7 +89,7 @@ def run_round(database: Database, project: Project, chosen: list[Choice], *, tra
         with database.unit() as unit:
             claim = jobs.claim(unit, ScoreShard(round_id=current.id, shard=shard.shard), "test")
             assert claim is not None
-            turns.finish_shard(unit, claim, shard.shard, ordinals=[], scores=[], scored=0, seconds=0.0)
+            turns.finish_shard(unit, claim, shard.shard, lists=[], scored=0, seconds=0.0)
     with database.unit() as unit:
         claim = jobs.claim(unit, SelectReady(round_id=current.id), "test")
         assert claim is not None

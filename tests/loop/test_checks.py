@@ -50,6 +50,17 @@ BREAKAGES = {
     "i10_no_message_waits_unsent": "UPDATE jobs SET not_before = now() - interval '1 h' WHERE state = 'ready'",
     "i10_no_claim_is_silent": "UPDATE jobs SET state = 'claimed', heartbeat_at = now() - interval '1 h'",
     "i11_no_lapsed_batch_stays_open": "UPDATE batches SET expires_at = now() - interval '1 h' WHERE state = 'open'",
+    "i13_labeled_vectors_equal_a_recount": (
+        "INSERT INTO labeled_sets (project_id, dimension, vectors) SELECT id, 3, 1 FROM projects"
+    ),
+    "i13_every_labeled_vector_has_its_label": (
+        "INSERT INTO labeled_sets (project_id, dimension, vectors, seq) SELECT id, 3, 1, 1 FROM projects;"
+        " DO $$ BEGIN EXECUTE format('INSERT INTO %I VALUES (1, 39, ''[1,2,3]'')', (SELECT name FROM labeled_sets));"
+        " END $$"
+    ),
+    "i13_every_label_has_its_vector": (
+        "INSERT INTO labeled_sets (project_id, dimension, watermark) SELECT id, 3, 10 FROM projects"
+    ),
     "i11_ready_slots_are_within_bounds": "UPDATE ready SET open_slots = 9 WHERE rank = 0",
 }
 

@@ -107,7 +107,7 @@ def test_two_last_shards_at_once_ask_for_selection_once(database: Database, proj
         claim = claims[number]
         assert claim is not None
         with database.unit() as unit:
-            turns.finish_shard(unit, claim, number, ordinals=[], scores=[], scored=0, seconds=0.0)
+            turns.finish_shard(unit, claim, number, lists=[], scored=0, seconds=0.0)
 
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(finish, (0, 1)))

@@ -125,13 +125,87 @@ def test_a_strategy_that_does_not_exist_is_answered_with_those_that_do(gateway: 
     ).json()["remedy"]  # fmt: skip
 
 
+def test_a_mix_of_strategies_is_kept_as_it_was_sent(gateway: TestClient):
+    mix = {"uncertainty_herding": 0.9, "random": 0.1}
+    made = gateway.post("/v1/projects", json=NEWS | {"strategy": mix})
+    assert (made.status_code, made.json()["strategy"]) == (201, mix)
+    at = made.headers["location"]
+    assert gateway.patch(at, json={"strategy": {"margin": 0.5, "badge": 0.5}}).json()["strategy"] == {
+        "margin": 0.5,
+        "badge": 0.5,
+    }
+    assert gateway.patch(at, json={"batch_size": 7}).json()["strategy"] == {"margin": 0.5, "badge": 0.5}
+    assert gateway.patch(at, json={"strategy": "margin"}).json()["strategy"] == "margin"
+
+
+BAD_MIXES = [
+    ({}, "body.strategy", "names with their shares"),
+    ([], "body.strategy", "names with their shares"),
+    (7, "body.strategy", "names with their shares"),
+    ({"margin": 0.5}, "body.strategy", "sum to 0.5"),
+    ({"margin": 0.9, "random": 0.2}, "body.strategy", "sum to 1.1"),
+    ({"margin": 1.5, "random": -0.5}, "body.strategy", "share of 'margin'"),
+    ({"margin": True}, "body.strategy", "share of 'margin'"),
+    ({"margin": "all"}, "body.strategy", "share of 'margin'"),
+    ({"margin": 0.5, "x" * 200: 0.5}, "body.strategy", "names of strategies"),
+    ({"margin": 0.5, "margim": 0.5}, "body.strategy.margim", "did you mean 'margin'"),
+]
+
+
+@pytest.mark.parametrize(("mix", "place", "says"), BAD_MIXES)
+def test_a_mix_that_is_none_is_refused_with_what_is_wrong(gateway: TestClient, mix: object, place: str, says: str):
+    made = gateway.post("/v1/projects", json=NEWS | {"strategy": mix})
+    assert (made.status_code, made.json()["place"]) == (422, place)
+    assert says in made.text
+    at = gateway.post("/v1/projects", json=NEWS).headers["location"]
+    assert gateway.patch(at, json={"strategy": mix}).status_code == 422
+
+
+def test_a_strategy_that_cannot_serve_the_task_is_refused_with_the_reason_and_the_nearest_that_can(gateway: TestClient):
+    several = NEWS | {"task": "multilabel_classification"}
+    problem = gateway.post("/v1/projects", json=several | {"strategy": {"falcun": 0.5, "random": 0.5}}).json()
+    assert (problem["code"], problem["place"]) == ("unknown_strategy", "body.strategy.falcun")
+    assert "no form for several labels" in problem["detail"]
+    assert "the nearest that does is 'badge'" in problem["remedy"]
+    spans = NEWS | {"task": "token_classification"}
+    problem = gateway.post("/v1/projects", json=spans | {"strategy": "uncertainty_herding"}).json()
+    assert "no learner yet" in problem["detail"]
+    assert "'max_herding'" in problem["remedy"]
+
+
+def test_the_near_duplicate_threshold_is_seen_changed_and_lifted(gateway: TestClient):
+    made = gateway.post("/v1/projects", json=NEWS)
+    at = made.headers["location"]
+    assert made.json()["near_duplicate"] == 0.95
+    assert gateway.patch(at, json={"near_duplicate": 0.8}).json()["near_duplicate"] == 0.8
+    assert gateway.patch(at, json={"batch_size": 3}).json()["near_duplicate"] == 0.8
+    assert gateway.patch(at, json={"near_duplicate": None}).json()["near_duplicate"] is None
+    assert gateway.patch(at, json={"batch_size": 4}).json()["near_duplicate"] is None
+    for bad in (0, -1, 1.01, "all", True):
+        answer = gateway.patch(at, json={"near_duplicate": bad})
+        assert (answer.status_code, answer.json()["place"]) == (422, "body.near_duplicate"), bad
+    assert (
+        gateway.post("/v1/projects", json=NEWS | {"name": "x", "near_duplicate": None}).json()["near_duplicate"] is None
+    )
+
+
+def test_the_strategies_there_are_say_when_to_use_them(gateway: TestClient):
+    every = gateway.get("/v1/strategies").json()["strategies"]
+    assert {"margin", "badge", "uncertainty_herding", "k_center"} <= {one["name"] for one in every}
+    assert all(one["use"] and one["reference"] and one["cost"] and one["tasks"] for one in every)
+    spans = gateway.get("/v1/strategies", params={"task": "token_classification"}).json()["strategies"]
+    assert {one["needs"] for one in spans} == {"nothing", "vectors"}
+    assert gateway.get("/v1/strategies", params={"task": "poetry"}).status_code == 422
+    assert gateway.get("/v1/strategies", params={"tusk": "x"}).status_code == 422
+
+
 def test_messages_speak_of_tasks_by_their_names(gateway: TestClient):
     told = gateway.post("/v1/projects", json=NEWS | {"task": "token_classification", "strategy": "margin"}).text
     assert "token_classification" in told
     assert "Task." not in told
 
 
-def test_only_the_budget_may_be_changed_to_null(gateway: TestClient):
+def test_what_has_no_end_to_lift_may_not_be_changed_to_null(gateway: TestClient):
     at = gateway.post("/v1/projects", json=NEWS).headers["location"]
     for field in ("name", "strategy", "batch_size", "retrain_every", "lease_seconds", "overlap"):
         answer = gateway.patch(at, json={field: None})
@@ -308,7 +382,8 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     assert names == [
         "ask_batch", "ask_round", "change_project", "create_project", "delete_project", "export_project", "get_batch",
         "get_history", "get_import", "get_prediction", "get_project", "get_status", "healthz", "import_items",
-        "keep_batch", "list_projects", "list_rounds", "metrics", "predict", "readyz", "release_batch", "send_labels",
+        "keep_batch", "list_projects", "list_rounds", "list_strategies", "metrics", "nearest_labeled",
+        "nearest_labeled_recall", "predict", "readyz", "release_batch", "send_labels",
     ]  # fmt: skip
     for path, method, one in operations:
         assert one["summary"], path

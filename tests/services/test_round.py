@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +75,15 @@ def bring_in(runtime: Runtime, project: Project, items: list[NewItem], block_row
 
 
 def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
-    settings = {"strategy": "margin", "batch_size": 10, "retrain_every": 20, "seed": 3, **changes}
+    # The texts are made of few sentences, so nearly all are alike: what is left out for that has tests of its own.
+    settings = {
+        "strategy": "margin",
+        "batch_size": 10,
+        "retrain_every": 20,
+        "seed": 3,
+        "near_duplicate": None,
+        **changes,
+    }
     spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     pairs = texts(300)
@@ -100,7 +110,7 @@ def test_a_round_by_any_strategy_turns_from_items_to_a_ranked_queue(runtime: Run
     project, truth = text_project(runtime, strategy=strategy)
     assert "round.select" in work_off(runtime)
     first = hand_out(runtime.database, project.id, "ada", 10)
-    expected = strategy if CATALOG[strategy].needs in (Needs.NOTHING, Needs.VECTORS) else "coverage"
+    expected = "coverage" if CATALOG[strategy].needs.a_model else strategy
     assert {item.chosen_by for item in first.items} == {expected}
     label(runtime, project, truth, 20)
     assert "round.train" in work_off(runtime)
@@ -115,7 +125,7 @@ def test_a_round_by_any_strategy_turns_from_items_to_a_ranked_queue(runtime: Run
     assert runtime.database.run(checks.check) == []
 
 
-@pytest.mark.parametrize("strategy", ["entropy", "margin", "least_confident", "vote_entropy", "random"])
+@pytest.mark.parametrize("strategy", ["entropy", "margin", "least_confident", "ratio", "vote_entropy", "random"])
 def test_the_choice_of_many_shards_is_the_single_process_answer(
     runtime: Runtime, strategy: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -137,12 +147,107 @@ def test_the_choice_of_many_shards_is_the_single_process_answer(
     if strategy == "random":
         scores = ranking.random_scores(everything, current.seed)
     elif CATALOG[strategy].needs is Needs.COMMITTEE:
-        scores = CATALOG[strategy].function(model.committee_proba(rows))
+        scores = CATALOG[strategy].function(model.exact_proba(rows, slice(1, None)))
     else:
-        scores = CATALOG[strategy].function(model.predict_proba(rows))
+        scores = CATALOG[strategy].function(model.exact_proba(rows, slice(0, 1))[0])
     order = np.lexsort((ranking.tie_hash(everything, current.seed), -scores))[: len(chosen)]
-    assert [ordinal for ordinal, _ in chosen] == everything[order].tolist()
-    np.testing.assert_allclose([score for _, score in chosen], scores[order], rtol=1e-6)
+    assert chosen == [(int(everything[at]), float(scores[at])) for at in order]  # to the last bit
+
+
+def test_near_duplicates_never_share_a_queue_and_the_threshold_is_the_projects(runtime: Runtime):
+    depths = {}
+    for threshold in (None, 0.9, 0.8):
+        with runtime.database.unit() as unit:
+            unit.connection.execute("UPDATE projects SET name = name || id")
+        project, truth = text_project(runtime, near_duplicate=threshold)
+        work_off(runtime)
+        label(runtime, project, truth, 20)
+        work_off(runtime)
+        with runtime.database.unit() as unit:
+            last = rounds.last(unit, project.id)
+            blocks = pool.ready_blocks(unit, project.id)
+            queued = unit.connection.execute(
+                "SELECT ordinal FROM ready WHERE project_id = %s", (project.id,)
+            ).fetchall()
+        rows = PoolVectors(runtime.artifacts, blocks).gather(np.array([one[0] for one in queued]))[1]
+        alike = (rows @ rows.T - 2 * np.eye(len(rows))).max()
+        assert last.near_duplicate == threshold
+        assert threshold is None or alike < threshold
+        assert (last.facts["near_duplicates_left_out"] == 0) == (threshold is None)
+        depths[threshold] = len(queued)
+    assert depths[None] > depths[0.9] > depths[0.8] >= 3
+
+
+def test_a_mix_hands_out_its_shares_and_every_item_says_why(runtime: Runtime):
+    project, truth = text_project(runtime, strategy={"uncertainty_herding": 0.8, "random": 0.2})
+    work_off(runtime)
+    first = hand_out(runtime.database, project.id, "ada", 10)
+    assert Counter(item.chosen_by for item in first.items) == {"coverage": 8, "random": 2}
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    second = hand_out(runtime.database, project.id, "bob", 50)
+    assert Counter(item.chosen_by for item in second.items) == {"uncertainty_herding": 40, "random": 10}
+    for item in second.items:
+        assert item.why["prediction"]["label"] in TOPICS
+        assert ("uncertainty" in item.why) == (item.chosen_by == "uncertainty_herding")
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+    assert last.strategy == {"uncertainty_herding": 0.8, "random": 0.2}
+    assert last.facts["strategy_used"] == "0.8 uncertainty_herding + 0.2 random"
+
+
+def test_a_model_that_answers_no_number_fails_the_round_with_the_shards_name(runtime: Runtime):
+    project, truth = text_project(runtime)
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    with runtime.database.unit() as unit:
+        (bell,) = jobs.to_ring(unit, 0.0, 100)
+    message = MESSAGES[bell.topic].model_validate(bell.body)
+    delivery = Delivery(runtime.database, "test", 1.0, 3)
+    train = _resolve(TRAINER[type(message)])
+    assert deliver(delivery, message, lambda claim: train(runtime, message, claim))
+    with runtime.database.unit() as unit:
+        current = rounds.last(unit, project.id)
+        model = load(runtime, current.model_id)
+        heads = np.full_like(model.heads, np.nan)
+        stored = runtime.artifacts.write_model(
+            f"{project.id}/models/broken.safetensors", *replace(model, heads=heads).to_tensors()
+        )
+        unit.connection.execute("UPDATE models SET path = %s, sha256 = %s", (stored.key, stored.sha256))
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+    assert last.state == "failed"
+    assert "shard 0, rows 0 to 300, best:margin" in last.failure
+    assert "not finite" in last.failure
+
+
+@pytest.mark.parametrize("shard_rows", [64, 1000])
+def test_the_core_set_of_a_round_is_within_its_reported_radius(
+    runtime: Runtime, shard_rows: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tithe.policy.shard_rows", lambda _: shard_rows)
+    monkeypatch.setattr("tithe.policy.ready_depth", lambda *_: 30)
+    project, truth = text_project(runtime, strategy="k_center")
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        last = rounds.last(unit, project.id)
+        blocks = pool.ready_blocks(unit, project.id)
+        queued = unit.connection.execute("SELECT ordinal FROM ready WHERE project_id = %s", (project.id,)).fetchall()
+        labeled = unit.connection.execute("SELECT DISTINCT ordinal FROM answers WHERE state = 'counted'").fetchall()
+    everything = np.arange(240)
+    rows = PoolVectors(runtime.artifacts, blocks).gather(everything)[1].astype(np.float64)
+    centers = rows[np.array([one[0] for one in queued + labeled if one[0] < 240])]
+    radius = np.linalg.norm(rows[:, None] - centers[None], axis=2).min(axis=1).max()
+    assert radius <= last.facts["radius_at_most"] + 1e-6
+    assert (
+        last.facts["radius_at_most"]
+        <= (2 if shard_rows == 1000 else 4) * last.facts["radius_of_any_choice_at_least"] + 1e-6
+    )
+    if shard_rows == 1000:
+        assert radius == pytest.approx(last.facts["radius_at_most"], abs=1e-6)
 
 
 def test_vectors_as_they_come_and_several_labels_each(runtime: Runtime):

@@ -32,8 +32,9 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def test_the_page_about_labeling_over_http_works_as_it_is_written(url: str, tmp_path: Path):
-    script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / "docs/how-to/label-over-http.md", "bash"))
+@pytest.mark.parametrize("page", ["docs/how-to/label-over-http.md", "docs/strategies.md"])
+def test_a_page_works_as_it_is_written(url: str, tmp_path: Path, page: str):
+    script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / page, "bash"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "TITHE_URL": url, "PATH": path}
     run = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tithe.cli import items, operate, projects, status, up
+from tithe.cli import items, nearest, operate, projects, status, strategies, up
 from tithe.cli.complaints import TidyGroup
 from tithe.cli.demo.command import demo
 
@@ -24,6 +24,8 @@ app.add_typer(projects.app, name="project")
 app.command("import")(items.import_)
 app.command("export")(items.export)
 app.command("status")(status.status)
+app.command("strategies")(strategies.strategies)
+app.command("nearest-labeled")(nearest.nearest_labeled)
 app.command("round")(operate.round_)
 app.command("worker")(operate.worker)
 app.command("migrate")(operate.migrate)

@@ -16,7 +16,15 @@ app = typer.Typer(help="Make, list, show, change and delete projects.", no_args_
 
 Name = Annotated[str, typer.Argument(help="The project's name or id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Strategy = Annotated[str | None, typer.Option(help="How the next items are chosen.")]
+Strategy = Annotated[
+    str | None, typer.Option(help="How the next items are chosen: a name, or a mix as margin=0.9,random=0.1.")
+]
+NearDuplicate = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Cosine similarity from which two items are near-duplicates, never in one queue; 0: never."
+    ),
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Items handed out at a time.")]
 RetrainEvery = Annotated[int | None, typer.Option(min=1, help="New labels that ask for a round.")]
 LeaseSeconds = Annotated[int | None, typer.Option(min=1, help="How long a batch is kept for its annotator.")]
@@ -30,6 +38,7 @@ def create(
     labels: Annotated[list[str], typer.Option("--label", "-l", help="A class; say it once for each, or a,b,c.")],
     task: Annotated[str, typer.Option(help="What a label is.")] = "text_classification",
     strategy: Strategy = None,
+    near_duplicate: NearDuplicate = None,
     metric: Annotated[str | None, typer.Option(help="macro_f1 or accuracy.")] = None,
     encoder: Annotated[str | None, typer.Option(help="What turns texts into vectors.")] = None,
     batch_size: BatchSize = None,
@@ -44,9 +53,11 @@ def create(
     """Make a project."""
     classes = [part.strip() for label in labels for part in label.split(",") if part.strip()]
     settings = _given(
-        strategy=strategy, metric=metric, encoder=encoder, batch_size=batch_size, retrain_every=retrain_every,
+        strategy=_mix(strategy), metric=metric, encoder=encoder, batch_size=batch_size, retrain_every=retrain_every,
         lease_seconds=lease_seconds, overlap=overlap, budget=budget, seed=seed,
     )  # fmt: skip
+    if near_duplicate is not None:
+        settings["near_duplicate"] = near_duplicate or None
     with connect(url, data) as tithe:
         made = tithe.create_project(name, labels=classes, task=task, **settings)
     typer.echo(f"made {made.name} ({made.id})")
@@ -66,11 +77,13 @@ def list_(as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from tithe.contracts.projects import said
+
     table = Table("name", "task", "classes", "strategy", "budget", "id")
     for project in found:
         budget = str(project.budget) if project.budget else "none"
         table.add_row(
-            project.name, project.task.value, str(len(project.labels)), project.strategy, budget, str(project.id)
+            project.name, project.task.value, str(len(project.labels)), said(project.strategy), budget, str(project.id)
         )
     Console().print(table)
 
@@ -87,6 +100,7 @@ def patch(
     name: Name,
     rename: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
     strategy: Strategy = None,
+    near_duplicate: NearDuplicate = None,
     batch_size: BatchSize = None,
     retrain_every: RetrainEvery = None,
     lease_seconds: LeaseSeconds = None,
@@ -98,9 +112,11 @@ def patch(
 ) -> None:
     """Change settings while the project runs."""
     changes = _given(
-        name=rename, strategy=strategy, batch_size=batch_size, retrain_every=retrain_every,
+        name=rename, strategy=_mix(strategy), batch_size=batch_size, retrain_every=retrain_every,
         lease_seconds=lease_seconds, overlap=overlap, budget=budget,
     )  # fmt: skip
+    if near_duplicate is not None:
+        changes["near_duplicate"] = near_duplicate or None
     if no_budget and budget is not None:
         raise typer.BadParameter("say --budget or --no-budget, not both")
     if no_budget:
@@ -131,6 +147,20 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _mix(strategy: str | None) -> str | dict[str, float] | None:
+    """A strategy's name, or a mix written as margin=0.9,random=0.1."""
+    if strategy is None or "=" not in strategy:
+        return strategy
+    mix: dict[str, float] = {}
+    for part in strategy.split(","):
+        name, _, share = part.partition("=")
+        try:
+            mix[name.strip()] = float(share)
+        except ValueError:
+            raise typer.BadParameter(f"{part.strip()!r} is not NAME=SHARE, as in margin=0.9,random=0.1") from None
+    return mix
+
+
 def _print(project: Project, as_json: bool) -> None:
     values = project.model_dump(mode="json")
     if as_json:
@@ -139,8 +169,12 @@ def _print(project: Project, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from tithe.contracts.projects import said
+
     table = Table(show_header=False, box=None, padding=(0, 2))
     for name, value in values.items():
         shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+        if name == "strategy":
+            shown = said(value)
         table.add_row(name, shown)
     Console().print(table)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
+from urllib.parse import quote
 from uuid import UUID
 
 from tithe.client import questions, uploads
@@ -14,6 +15,7 @@ from tithe.client.problem import TitheProblem
 from tithe.client.transport import Transport
 from tithe.contracts.api import HandOut, Imported, ImportProgress
 from tithe.contracts.insight import History, RoundPage, RoundState, Status
+from tithe.contracts.nearest import NearestLabeled, NearestRecall
 from tithe.contracts.predictions import Prediction, Predictions
 from tithe.contracts.projects import Project
 
@@ -155,6 +157,22 @@ class ProjectHandle:
         """Train and rank now. Raises TitheProblem ``round_already_open``."""
         answer = self._transport.call("POST", f"{self._path}/rounds", repeatable=False)
         return RoundState.model_validate(answer)
+
+    # ---- what is near ----
+
+    def nearest_labeled(self, item_id: str, k: int = 5, *, exact: bool = False) -> NearestLabeled:
+        """The k labeled items nearest to an item, in the space the model sees; `exact`: whatever the index says.
+
+        Raises TitheProblem ``not_found``, ``no_vector_yet``, ``nothing_labeled_yet``.
+        """
+        answer = self._transport.call(
+            "GET", f"{self._path}/items/{quote(item_id, safe='')}/nearest-labeled", params={"k": k, "exact": exact}
+        )
+        return NearestLabeled.model_validate(answer)
+
+    def nearest_labeled_recall(self) -> NearestRecall:
+        """How good the index is that finds them. Raises TitheProblem ``nothing_labeled_yet``."""
+        return NearestRecall.model_validate(self._transport.call("GET", f"{self._path}/nearest-labeled/recall"))
 
     # ---- results ----
 

@@ -11,7 +11,20 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from tithe.gateway import batches, docs, export, health, insight, items, metrics, predict, problems, projects
+from tithe.gateway import (
+    batches,
+    catalog,
+    docs,
+    export,
+    health,
+    insight,
+    items,
+    metrics,
+    nearest,
+    predict,
+    problems,
+    projects,
+)
 from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
 from tithe.gateway.metrics import Meters, Timed
@@ -52,7 +65,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, items, batches, insight, predict, export):
+    for room in (projects, catalog, items, batches, insight, nearest, predict, export):
         app.include_router(room.router, dependencies=[Depends(known_query)])
     for room in (health, metrics, docs):
         app.include_router(room.router)

@@ -83,15 +83,24 @@ def _wanted_revision() -> str:
     return migrate.newest()
 
 
+def _fault_of_pgvector(version: str | None) -> str | None:
+    from tithe.storage import migrate
+
+    fault = migrate.too_old_pgvector(version)
+    return None if fault is None else f"{fault}: {migrate.PGVECTOR_REMEDY}"
+
+
 def _database(here: Runtime) -> list[Check]:
     try:
-        found = status.revision(here.database)
+        found, vector = status.revision(here.database), status.pgvector(here.database)
     except TitheError as error:
         return [Check(name="database", ok=False, needed=True, detail=error.message)]
     wanted = _wanted_revision()
     # A newer schema is no fault: in a rollout the database is migrated first, and migrations only add.
     current = found is not None and found >= wanted
     told = None if current else f"the schema is at {found}, this gateway needs {wanted}: run `tithe migrate`"
+    if current and (fault := _fault_of_pgvector(vector)) is not None:
+        current, told = False, fault
     return [
         Check(name="database", ok=True, needed=True),
         Check(name="schema", ok=current, needed=True, detail=told),

@@ -26,7 +26,7 @@ from tithe.contracts.insight import (
     StageSeconds,
     Status,
 )
-from tithe.contracts.projects import Project
+from tithe.contracts.projects import Project, said
 from tithe.gateway.context import Here, ProjectId
 from tithe.gateway.problems import documented
 from tithe.loop import rounds as turns
@@ -139,9 +139,9 @@ def ask_round(project_id: ProjectId, here: Here) -> RoundState:
 def _round(one: Round) -> RoundState:
     began = one.training_at or one.scoring_at
     return RoundState(
-        number=one.number, state=one.state, reason=one.reason, strategy=one.strategy, label_count=one.label_count,
-        pool_count=one.pool_count, failure=one.failure, facts=one.facts, requested_at=one.requested_at,
-        ended_at=one.ended_at,
+        number=one.number, state=one.state, reason=one.reason, strategy=one.strategy,
+        near_duplicate=one.near_duplicate, label_count=one.label_count, pool_count=one.pool_count,
+        failure=one.failure, facts=one.facts, requested_at=one.requested_at, ended_at=one.ended_at,
         seconds=StageSeconds(
             waiting=_between(one.requested_at, began or one.ended_at),
             training=_between(one.training_at, one.scoring_at or one.ended_at),
@@ -183,5 +183,5 @@ def get_history(
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(HistoryPoint.model_fields), lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(point.model_dump(mode="json") for point in history.points)
+    writer.writerows({**point.model_dump(mode="json"), "strategy": said(point.strategy)} for point in history.points)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")

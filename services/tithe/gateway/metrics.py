@@ -52,6 +52,14 @@ class _Projects:
         unsent = GaugeMetricFamily(
             "tithe_unsent_job_seconds", "Age of the oldest job whose message is unsent.", labels=["project"]
         )
+        vectors = GaugeMetricFamily(
+            "tithe_labeled_vectors", "Labeled items that can be asked for the nearest.", labels=["project"]
+        )
+        recall = GaugeMetricFamily(
+            "tithe_nearest_labeled_recall",
+            "Of the index over them, when it was last measured.",
+            labels=["project", "k"],
+        )
         up = GaugeMetricFamily("tithe_database_up", "Whether the database answered this scrape.", value=None)
         try:
             found = self._database.run(lambda unit: status.gauges(unit, _PROJECTS), attempts=1)
@@ -64,7 +72,11 @@ class _Projects:
             depth.add_metric(project, float(one.queue_depth))
             rounds.add_metric(project, float(one.open_rounds))
             unsent.add_metric(project, one.unsent_seconds)
-        yield from (up, depth, rounds, unsent)
+            vectors.add_metric(project, float(one.labeled_vectors))
+            for k, measured in (("1", one.recall_at_1), ("10", one.recall_at_10)):
+                if measured is not None:
+                    recall.add_metric([*project, k], measured)
+        yield from (up, depth, rounds, unsent, vectors, recall)
 
 
 class Timed:

@@ -60,7 +60,9 @@ def get_project(project_id: ProjectId, here: Here) -> Project:
     responses=documented(400, 404, 409, 413, 415, 422),
 )  # fmt: skip
 def change_project(project_id: ProjectId, change: ProjectPatch, here: Here) -> Project:
-    """Changes what is sent and leaves the rest; `"budget": null` lifts the budget.
+    """Changes what is sent and leaves the rest.
+
+    `"budget": null` lifts the budget, `"near_duplicate": null` lets near-duplicates in.
 
     A smaller `retrain_every` may ask for a round at once. `overlap` is fixed once there is an answer.
     """

@@ -117,7 +117,8 @@ class RoundState(Told):
     number: int
     state: Literal["requested", "training", "scoring", "selecting", "ready", "failed"]
     reason: str
-    strategy: str
+    strategy: str | dict[str, float]
+    near_duplicate: float | None
     label_count: int = Field(description="labels it is trained on; 0: a ranking by coverage")
     pool_count: int
     failure: str | None
@@ -141,7 +142,7 @@ class HistoryPoint(Told):
     score: float | None
     score_from: str | None = Field(description="test_set or cross_validation")
     metric: Metric
-    strategy: str
+    strategy: str | dict[str, float]
     version: int
     round: int
     at: datetime | None

@@ -8,8 +8,27 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+
+def _one_or_a_mix(sent: Any) -> Any:
+    """A strategy as sent. Raises ValueError where it is neither a name nor names with shares that sum to 1."""
+    if isinstance(sent, str) and len(sent) <= _LONGEST_STRATEGY:
+        return sent
+    if not isinstance(sent, dict) or not sent:
+        raise ValueError('a strategy is a name, or names with their shares: {"margin": 0.9, "random": 0.1}')
+    for name, share in sent.items():
+        if not isinstance(name, str) or len(name) > _LONGEST_STRATEGY:
+            raise ValueError("a mix is of names of strategies")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            raise ValueError(f"the share of {name[:40]!r} is not a number above 0 and up to 1")
+    if abs(sum(sent.values()) - 1) > _SHARES_TOLERANCE:
+        raise ValueError(f"the shares sum to {sum(sent.values()):g}, not to 1")
+    return sent
+
+
+_LONGEST_STRATEGY = 100
+_SHARES_TOLERANCE = 1e-6
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
 ]
@@ -19,6 +38,11 @@ ClassName = Annotated[
 #: Neither "1" nor true nor 1.0.
 Whole = Annotated[int, Field(strict=True)]
 Metric = Literal["macro_f1", "accuracy"]
+#: A name from the catalog, or names with the share of the queue each has; the shares sum to 1.
+Strategy = Annotated[str | dict[str, float], BeforeValidator(_one_or_a_mix)]
+Similarity = Annotated[float, Field(gt=0, le=1, strict=True)]
+#: Measured on sentence embeddings: what differs in a word or a number is above it, what merely shares a topic below.
+NEAR_DUPLICATE = 0.95
 
 
 class Task(StrEnum):
@@ -38,8 +62,14 @@ class ProjectSpec(BaseModel):
     name: Name
     task: Task
     labels: list[ClassName] = Field(min_length=1, max_length=10_000, description="the classes, or the entity types")
-    strategy: str | None = Field(
-        default=None, max_length=100, description="a name from the catalog; default: margin, for tokens coverage"
+    strategy: Strategy | None = Field(
+        default=None,
+        description='a name from the catalog, or a mix: {"margin": 0.9, "random": 0.1}; '
+        "default: margin, for tokens coverage",
+    )
+    near_duplicate: Similarity | None = Field(
+        default=NEAR_DUPLICATE,
+        description="the cosine similarity from which two items are near-duplicates, never in one queue; null: never",
     )
     metric: Metric = Field(default="macro_f1", description="the score the learning curve is drawn in")
     encoder: str | None = Field(
@@ -84,7 +114,8 @@ class ProjectPatch(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name | None = None
-    strategy: str | None = Field(default=None, max_length=100)
+    strategy: Strategy | None = None
+    near_duplicate: Similarity | None = Field(default=None, description="null lets near-duplicates in")
     batch_size: Whole | None = Field(default=None, ge=1, le=1000)
     retrain_every: Whole | None = Field(default=None, ge=1, le=1_000_000)
     lease_seconds: Whole | None = Field(default=None, ge=1, le=86_400)
@@ -108,7 +139,8 @@ class Project(BaseModel):
     name: str
     task: Task
     labels: list[str]
-    strategy: str
+    strategy: str | dict[str, float]
+    near_duplicate: float | None
     metric: Metric
     encoder: str | None
     batch_size: int
@@ -118,3 +150,18 @@ class Project(BaseModel):
     budget: int | None
     seed: int
     created_at: datetime
+
+
+def said(strategy: str | dict[str, float]) -> str:
+    """A strategy or a mix in one line, for people.
+
+    Examples
+    --------
+    >>> said("margin"), said({"margin": 0.9, "random": 0.1})
+    ('margin', '0.9 margin + 0.1 random')
+    """
+    if isinstance(strategy, str):
+        return strategy
+    if len(strategy) == 1:
+        return next(iter(strategy))
+    return " + ".join(f"{share:g} {name}" for name, share in strategy.items())

@@ -20,7 +20,7 @@ from tithe.storage import answers, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
 from tithe.storage.database import Database, Unit
 from tithe.storage.queue import Choice
-from tithe.storage.rounds import Round
+from tithe.storage.rounds import KeptList, Round
 
 
 def maybe_open(unit: Unit, project: Project) -> Round | None:
@@ -106,6 +106,7 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
         number=number,
         reason=reason,
         strategy=project.strategy,
+        near_duplicate=project.near_duplicate,
         seed=policy.round_seed(project.seed, number),
         depth=policy.ready_depth(project.batch_size, project.retrain_every, project.overlap),
         watermark=progress.answer_seq,
@@ -179,14 +180,14 @@ def finish_training(unit: Unit, claim: jobs.Claim, trained: Trained | None, fact
 
 
 def finish_shard(
-    unit: Unit, claim: jobs.Claim, number: int, *, ordinals: list[int], scores: list[float], scored: int, seconds: float
+    unit: Unit, claim: jobs.Claim, number: int, *, lists: Sequence[KeptList], scored: int, seconds: float
 ) -> None:
-    """Keep a shard's best. The last one asks for selection: the round's row is locked before anybody counts."""
+    """Keep what a shard kept. The last one asks for selection: the round's row is locked before anybody counts."""
     current = rounds.lock(unit, claim.subject)
     jobs.finish(unit, claim)
     if current is None or current.state != "scoring":
         return
-    left = rounds.shard_done(unit, current.id, number, ordinals=ordinals, scores=scores, scored=scored, seconds=seconds)
+    left = rounds.shard_done(unit, current.id, number, lists=lists, scored=scored, seconds=seconds)
     if left == 0 and rounds.to_selecting(unit, current.id):
         unit.send(SelectReady(round_id=current.id), current.project_id)
 

@@ -73,10 +73,25 @@ def _config() -> Config:
     return config
 
 
+def too_old_pgvector(version: str | None) -> str | None:
+    """What is wrong with that version of the extension; None: nothing.
+
+    Examples
+    --------
+    >>> too_old_pgvector("0.8.3"), too_old_pgvector("0.8.4"), too_old_pgvector("0.10"), too_old_pgvector(None)
+    ('pgvector 0.8.3 is too old', None, None, 'pgvector is missing')
+    """
+    if version is None:
+        return "pgvector is missing"
+    parts = tuple(int("".join(filter(str.isdigit, part)) or 0) for part in version.split(".")[:3])
+    return f"pgvector {version} is too old" if parts < _OLDEST_PGVECTOR else None
+
+
+#: What to do about a pgvector that is too old.
+PGVECTOR_REMEDY = "install pgvector 0.8.4 or newer, then ALTER EXTENSION vector UPDATE"
+
+
 def _check_pgvector(connection: sqlalchemy.Connection) -> None:
     version = connection.scalar(sqlalchemy.text("SELECT extversion FROM pg_extension WHERE extname = 'vector'"))
-    if tuple(int(part) for part in str(version).split(".")[:3]) < _OLDEST_PGVECTOR:
-        raise Unavailable(
-            f"pgvector {version} is too old",
-            remedy="install pgvector 0.8.4 or newer, then ALTER EXTENSION vector UPDATE",
-        )
+    if (fault := too_old_pgvector(version)) is not None:
+        raise Unavailable(fault, remedy=PGVECTOR_REMEDY)

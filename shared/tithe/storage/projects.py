@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import errors as pg
+from psycopg.types.json import Jsonb
 
 from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec
 from tithe.errors import NameTaken, NotFound
@@ -15,7 +16,8 @@ from tithe.storage.database import Unit
 def create(unit: Unit, spec: ProjectSpec) -> Project:
     """Make the project with its counters. Raises NameTaken."""
     try:
-        made = unit.one("projects.create", Project, **spec.resolved().model_dump(mode="json"))
+        values = spec.resolved().model_dump(mode="json")
+        made = unit.one("projects.create", Project, **{**values, "strategy": Jsonb(values["strategy"])})
     except pg.UniqueViolation as error:
         raise _name_taken(spec.name) from error
     if made is None:
@@ -45,10 +47,13 @@ def patch(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
     """Change what was sent. Raises NotFound, NameTaken."""
     sent = change.model_dump(exclude_unset=True)
     values = {name: sent.get(name) for name in ProjectPatch.model_fields}
+    values["strategy"] = None if change.strategy is None else Jsonb(change.strategy)
+    lifted = {name for name, value in sent.items() if value is None}
     try:
         changed = unit.one(
-            "projects.patch", Project, id=project_id, lift_budget="budget" in sent and sent["budget"] is None, **values
-        )
+            "projects.patch", Project, id=project_id, lift_budget="budget" in lifted,
+            allow_near_duplicates="near_duplicate" in lifted, **values,
+        )  # fmt: skip
     except pg.UniqueViolation as error:
         raise _name_taken(change.name or "") from error
     if changed is None:

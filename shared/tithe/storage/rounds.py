@@ -22,7 +22,8 @@ class Round:
     number: int
     state: str
     reason: str
-    strategy: str
+    strategy: str | dict[str, float]
+    near_duplicate: float | None
     seed: int
     depth: int
     watermark: int
@@ -40,17 +41,27 @@ class Round:
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of blocks one scorer reads, and the best it found there."""
+    """A run of blocks one scorer reads."""
 
     round_id: UUID
     shard: int
     start: int
     stop: int
     done: bool
-    ordinals: list[int] | None
-    scores: list[float] | None
     scored: int | None
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class KeptList:
+    """What a shard kept of its rows by one rule, best first."""
+
+    shard: int
+    sieve: str
+    ordinals: list[int]
+    scores: list[float]
+    groups: list[int] | None
+    radius: float | None
 
 
 @dataclass(frozen=True)
@@ -83,18 +94,18 @@ class Point:
     score: float | None
     score_from: str | None
     facts: dict[str, Any]
-    strategy: str
+    strategy: str | dict[str, float]
     ended_at: datetime | None
 
 
 def request(
-    unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: str, seed: int, depth: int, watermark: int,
-    label_count: int,
+    unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: str | dict[str, float],
+    near_duplicate: float | None, seed: int, depth: int, watermark: int, label_count: int,
 ) -> Round | None:  # fmt: skip
     """Open a round; None: one is unfinished. The caller holds the project's progress row."""
     made = unit.one(
-        "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=strategy, seed=seed,
-        depth=depth, watermark=watermark, label_count=label_count,
+        "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=Jsonb(strategy),
+        near_duplicate=near_duplicate, seed=seed, depth=depth, watermark=watermark, label_count=label_count,
     )  # fmt: skip
     if made is not None:
         unit.run("rounds.note_request", project_id=project_id, number=number)
@@ -146,13 +157,17 @@ def to_ready(unit: Unit, project_id: UUID, round_id: UUID, facts: dict[str, Any]
     """selecting → ready, and its queue is the one that is served."""
     if unit.run("rounds.to_ready", id=round_id, facts=Jsonb(facts)) == 0:
         return False
+    unit.run("rounds.drop_lists", round_id=round_id)
     unit.run("rounds.serve", id=round_id, project_id=project_id)
     return True
 
 
 def fail(unit: Unit, round_id: UUID, failure: str) -> bool:
     """Any unfinished state → failed, with the reason."""
-    return unit.run("rounds.fail", id=round_id, failure=failure[:2000]) == 1
+    failed = unit.run("rounds.fail", id=round_id, failure=failure[:2000]) == 1
+    if failed:
+        unit.run("rounds.drop_lists", round_id=round_id)
+    return failed
 
 
 def add_shards(unit: Unit, round_id: UUID, ranges: Sequence[tuple[int, int]]) -> None:
@@ -178,19 +193,21 @@ def shard_counts(unit: Unit, round_id: UUID) -> tuple[int, int, int, int]:
 
 
 def shard_done(
-    unit: Unit, round_id: UUID, number: int, *, ordinals: list[int], scores: list[float], scored: int, seconds: float
+    unit: Unit, round_id: UUID, number: int, *, lists: Sequence[KeptList], scored: int, seconds: float
 ) -> int:
-    """Keep a shard's best; how many shards are left. The caller holds the round."""
-    unit.run(
-        "rounds.shard_done",
-        round_id=round_id,
-        shard=number,
-        ordinals=ordinals,
-        scores=scores,
-        scored=scored,
-        seconds=seconds,
-    )
+    """Keep a shard's lists; how many shards are left. The caller holds the round."""
+    done = unit.run("rounds.shard_done", round_id=round_id, shard=number, scored=scored, seconds=seconds)
+    for one in lists if done else ():
+        unit.run(
+            "rounds.keep_list", round_id=round_id, shard=number, sieve=one.sieve, ordinals=one.ordinals,
+            scores=one.scores, groups=one.groups, radius=one.radius,
+        )  # fmt: skip
     return int(unit.value("rounds.shards_left", round_id=round_id))
+
+
+def lists(unit: Unit, round_id: UUID) -> list[KeptList]:
+    """What the round's shards kept, by rule and shard. Gone once the round has ended."""
+    return unit.all("rounds.lists", KeptList, round_id=round_id)
 
 
 def add_model(

@@ -70,6 +70,9 @@ class Gauges:
     queue_depth: int
     open_rounds: int
     unsent_seconds: float
+    labeled_vectors: int
+    recall_at_1: float | None  #: of the index over them, when it was last measured
+    recall_at_10: float | None
 
 
 def overview(unit: Unit, project_id: UUID) -> Overview:
@@ -104,6 +107,12 @@ def batch(unit: Unit, batch_id: UUID) -> Batch | None:
 def gauges(unit: Unit, limit: int) -> list[Gauges]:
     """Of the newest `limit` projects."""
     return unit.all("status.gauges", Gauges, limit=limit)
+
+
+def pgvector(database: Database) -> str | None:
+    """The version of the extension in this database, asked once; None: it is not there. Raises Unavailable."""
+    found: str | None = database.run(lambda unit: unit.value("status.pgvector"), attempts=1)
+    return found
 
 
 def revision(database: Database) -> str | None:

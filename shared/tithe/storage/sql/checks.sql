@@ -134,3 +134,23 @@ SELECT NULL::uuid, format('pid %%s (%%s) idle in transaction since %%s', pid, ap
 FROM pg_stat_activity
 WHERE datname = current_database() AND state LIKE 'idle in transaction%%'
   AND state_change < clock_timestamp() - make_interval(secs => %(patience)s)
+
+-- name: i13_labeled_vectors_equal_a_recount
+SELECT s.project_id, format('%%s labeled vectors counted, %%s are there, numbered to %%s of %%s', s.vectors, n.vectors, n.top, s.seq)
+FROM labeled_sets s JOIN labeled_recount() n ON n.project_id = s.project_id
+WHERE n.vectors IS DISTINCT FROM s.vectors OR n.top > s.seq
+
+-- name: i13_every_labeled_vector_has_its_label
+SELECT n.project_id, format('%%s of %%s labeled vectors are of items without a label', n.strangers, n.vectors)
+FROM labeled_recount() n WHERE n.strangers > 0
+
+-- name: i13_every_label_has_its_vector
+SELECT s.project_id, format('%%s items are labeled up to answer %%s; %%s have vectors there, %%s were not encoded', n.n,
+                            s.watermark, s.vectors, s.waiting)
+FROM labeled_sets s JOIN projects q ON q.id = s.project_id AND q.deleted_at IS NULL
+JOIN LATERAL (
+    SELECT count(DISTINCT a.ordinal) AS n FROM answers a
+    JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal AND i.split = 'pool'
+    WHERE a.project_id = s.project_id AND a.state = 'counted' AND a.kind = 'label' AND a.seq <= s.watermark
+) n ON true
+WHERE n.n <> s.vectors + s.waiting

@@ -1,7 +1,7 @@
 -- What one call at the labelers' desk needs to know, read in one go: every round trip saved here is one less per label.
 
 -- name: asking
-SELECT p.id, p.name, p.task, p.labels, p.strategy, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
        p.overlap, p.budget, p.seed, p.created_at, g.label_count, r.number AS round_number, r.label_count AS ranked_labels,
        r.ended_at AS ranked_at, m.version AS model_version,
        EXISTS (SELECT FROM batches b WHERE b.project_id = p.id AND b.state = 'open'
@@ -12,7 +12,7 @@ WHERE p.id = %(project_id)s AND p.deleted_at IS NULL
 
 -- name: answering
 -- Holds the batch: two answers to one batch take turns, also when they carry the same idempotency key.
-SELECT p.id, p.name, p.task, p.labels, p.strategy, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
        p.overlap, p.budget, p.seed, p.created_at, b.annotator, b.round_id, b.state,
        (o.item_count - o.test_count) * p.overlap AS all_slots
 FROM batches b JOIN projects p ON p.id = b.project_id JOIN pools o ON o.project_id = p.id

@@ -1,38 +1,38 @@
 -- name: request
 -- The partial unique index lets one unfinished round exist: of two requests at once the second gets no row.
-INSERT INTO rounds (project_id, number, state, reason, strategy, seed, depth, watermark, label_count)
-VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(seed)s, %(depth)s, %(watermark)s,
-        %(label_count)s)
+INSERT INTO rounds (project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count)
+VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(near_duplicate)s, %(seed)s, %(depth)s,
+        %(watermark)s, %(label_count)s)
 ON CONFLICT DO NOTHING
-RETURNING id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-          failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+RETURNING id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+          model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 
 -- name: note_request
 UPDATE progress SET round_number = %(number)s, requested_at_labels = label_count WHERE project_id = %(project_id)s
 
 -- name: get
-SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 FROM rounds WHERE id = %(id)s
 
 -- name: lock
-SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 FROM rounds WHERE id = %(id)s FOR UPDATE
 
 -- name: list
-SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 FROM rounds WHERE project_id = %(project_id)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
 
 -- name: unfinished
-SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 FROM rounds WHERE project_id = %(project_id)s AND state IN ('requested', 'training', 'scoring', 'selecting')
 
 -- name: last
-SELECT id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count, pool_count, model_id,
-       failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 FROM rounds WHERE project_id = %(project_id)s ORDER BY number DESC LIMIT 1
 
 -- name: to_training
@@ -63,11 +63,11 @@ INSERT INTO shards (round_id, shard, start, stop) VALUES (%(round_id)s, %(shard)
 ON CONFLICT DO NOTHING
 
 -- name: shard
-SELECT round_id, shard, start, stop, done, ordinals, scores, scored, seconds FROM shards
+SELECT round_id, shard, start, stop, done, scored, seconds FROM shards
 WHERE round_id = %(round_id)s AND shard = %(shard)s
 
 -- name: shards
-SELECT round_id, shard, start, stop, done, ordinals, scores, scored, seconds FROM shards
+SELECT round_id, shard, start, stop, done, scored, seconds FROM shards
 WHERE round_id = %(round_id)s ORDER BY shard
 
 -- name: shard_counts
@@ -75,8 +75,20 @@ SELECT count(*) FILTER (WHERE done), count(*), coalesce(sum(stop - start) FILTER
 FROM shards WHERE round_id = %(round_id)s
 
 -- name: shard_done
-UPDATE shards SET done = true, ordinals = %(ordinals)s, scores = %(scores)s, scored = %(scored)s, seconds = %(seconds)s
+UPDATE shards SET done = true, scored = %(scored)s, seconds = %(seconds)s
 WHERE round_id = %(round_id)s AND shard = %(shard)s AND NOT done
+
+-- name: keep_list
+INSERT INTO sifted (round_id, shard, sieve, ordinals, scores, groups, radius)
+VALUES (%(round_id)s, %(shard)s, %(sieve)s, %(ordinals)s, %(scores)s, %(groups)s, %(radius)s)
+ON CONFLICT DO NOTHING
+
+-- name: lists
+SELECT shard, sieve, ordinals, scores, groups, radius FROM sifted WHERE round_id = %(round_id)s ORDER BY sieve, shard
+
+-- name: drop_lists
+-- The choice is made of them; a replay makes them again.
+DELETE FROM sifted WHERE round_id = %(round_id)s
 
 -- name: shards_left
 SELECT count(*) FROM shards WHERE round_id = %(round_id)s AND NOT done
@@ -126,10 +138,15 @@ SELECT g.project_id FROM progress g
 JOIN projects q ON q.id = g.project_id AND q.deleted_at IS NULL
 JOIN pools o ON o.project_id = g.project_id
 JOIN rounds r ON r.id = g.current_round AND r.number = g.round_number
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(y.open_slots), 0) AS slots FROM ready y
+    WHERE y.project_id = g.project_id AND y.round_id = g.current_round
+) open
 WHERE r.state = 'ready' AND r.ended_at < clock_timestamp() - make_interval(secs => %(after)s)
   AND (q.budget IS NULL OR g.paid_count < q.budget)
-  AND q.batch_size > (SELECT coalesce(sum(y.open_slots), 0) FROM ready y
-                      WHERE y.project_id = g.project_id AND y.round_id = g.current_round)
+  AND q.batch_size > open.slots
+  -- A queue that is short because its pool is all alike stays short until some of it was handed out.
+  AND coalesce((r.facts ->> 'queued')::bigint, 0) * q.overlap NOT BETWEEN 1 AND open.slots
   AND (o.item_count - o.test_count) * q.overlap > g.settled_slots
       + (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
          WHERE b.project_id = g.project_id AND b.state = 'open' AND l.state = 'active')

@@ -64,9 +64,14 @@ SELECT q.id AS project_id,
         WHERE r.project_id = q.id AND g.project_id = q.id) AS queue_depth,
        (SELECT count(*) FROM rounds o WHERE o.project_id = q.id
           AND o.state IN ('requested', 'training', 'scoring', 'selecting')) AS open_rounds,
-       coalesce(EXTRACT(EPOCH FROM clock_timestamp() - u.since), 0)::double precision AS unsent_seconds
+       coalesce(EXTRACT(EPOCH FROM clock_timestamp() - u.since), 0)::double precision AS unsent_seconds,
+       coalesce(v.vectors, 0) AS labeled_vectors, v.recall_at_1, v.recall_at_10
 FROM (SELECT id FROM projects WHERE deleted_at IS NULL ORDER BY created_at DESC LIMIT %(limit)s) q
 LEFT JOIN unsent u ON u.project_id = q.id
+LEFT JOIN labeled_sets v ON v.project_id = q.id
 
 -- name: revision
 SELECT version_num FROM alembic_version
+
+-- name: pgvector
+SELECT extversion FROM pg_extension WHERE extname = 'vector'

@@ -1,0 +1,222 @@
+"""What a shard keeps of its rows, and how the lists of all shards become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tithe.learners.fused import best_rows
+from tithe.learners.linear_model import LinearModel
+from tithe.learners.protocol import Float32
+from tithe.strategies import draws, ranking
+from tithe.strategies.arrays import Float64, Int64
+from tithe.strategies.catalog import CATALOG
+from tithe.strategies.class_balance import class_balanced
+from tithe.strategies.coverage import k_center_greedy
+from tithe.strategies.sieves import Keep, Sieve
+
+_CHUNK_ROWS = 16_384
+#: So many more than asked for are kept by scores that are right but for their last bits.
+_SLACK = 256
+
+
+class Rows(Protocol):
+    """A stretch of a pool's vectors, as :class:`tithe.loop.features.PoolVectors` reads them from disk."""
+
+    def runs(self, chunk_rows: int) -> Iterator[tuple[int, Float32]]:
+        """Every row in order, as (first ordinal, rows)."""
+
+    def ordinals(self) -> Int64:
+        """Every ordinal that has a row, ascending."""
+
+    def gather(self, ordinals: Int64) -> tuple[npt.NDArray[np.bool_], Float32]:
+        """Which of the ordinals have a row, and those rows, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A list a shard kept, or the merged list of all shards.
+
+    Attributes
+    ----------
+    ordinals
+        int64, shape (n,), best first.
+    scores
+        float64, shape (n,): what the list is ordered by, higher first. Of centers: the distance to the nearest labeled
+        item.
+    groups
+        int64, shape (n,): each row's predicted class, for lists kept by turns; None otherwise.
+    radius
+        Of centers: how far the shard's farthest row is from what is labeled or kept. None otherwise.
+    shards
+        How many shards' lists are merged in it.
+    """
+
+    ordinals: Int64
+    scores: Float64
+    groups: Int64 | None = None
+    radius: float | None = None
+    shards: int = 1
+
+    def first(self, rows: int) -> Kept:
+        """The first rows of the list."""
+        groups = None if self.groups is None else self.groups[:rows]
+        return replace(self, ordinals=self.ordinals[:rows], scores=self.scores[:rows], groups=groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """What is sifted: rows, and which of them may not be asked for.
+
+    Attributes
+    ----------
+    rows
+        The shard's vectors.
+    closed
+        int64, ascending: ordinals that are labeled, handed out, or held out.
+    task
+        What a label is, as projects name it.
+    model
+        None before there is one.
+    nearest
+        Gives each row's distance to its nearest labeled item, shape (rows,), in the order of the rows' ordinals;
+        infinity where nothing is labeled. Only called for centers.
+    seed
+        The round's.
+    """
+
+    rows: Rows
+    closed: Int64
+    task: str
+    model: LinearModel | None
+    nearest: Callable[[], Float64]
+    seed: int
+    opened: Int64 = field(init=False)
+
+    def __post_init__(self) -> None:
+        ordinals = self.rows.ordinals()
+        object.__setattr__(self, "opened", ordinals[self.may_be_asked(ordinals)])
+
+    def may_be_asked(self, ordinals: Int64) -> npt.NDArray[np.bool_]:
+        """Which of them are open."""
+        return ~np.isin(ordinals, self.closed, assume_unique=True)
+
+
+_NONE = Kept(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
+
+
+def sift(shard: Shard, sieve: Sieve) -> Kept:
+    """Keep the shard's rows by the sieve's rule: at most ``sieve.rows``.
+
+    Raises
+    ------
+    ValueError
+        If the model's answers are no probabilities (NaN, say), or the strategy does not serve the task.
+    """
+    if sieve.keep is Keep.CENTERS:
+        return _centers(shard, sieve)
+    if sieve.by == "random":
+        return merge(sieve, [Kept(shard.opened, ranking.random_scores(shard.opened, shard.seed))], shard.seed)
+    model = _model(shard)
+    if sieve.keep is Keep.BEST:
+        best = best_rows(model, shard.rows.runs(_CHUNK_ROWS), sieve.by, sieve.rows, shard.seed, shard.may_be_asked)
+        return Kept(best.ordinals, best.scores)
+    return merge(sieve, [_finished(shard, model, sieve, _about_best(shard, model, sieve))], shard.seed)
+
+
+def _about_best(shard: Shard, model: LinearModel, sieve: Sieve) -> Int64:
+    """The ordinals the sieve keeps and some more, by probabilities whose last bits depend on the rows beside them."""
+    wider = replace(sieve, rows=sieve.rows + _SLACK)
+    best = _NONE
+    for first, rows in shard.rows.runs(_CHUNK_ROWS):
+        ordinals = np.arange(first, first + len(rows), dtype=np.int64)
+        asked = shard.may_be_asked(ordinals)
+        if asked.any():
+            answers = model.predict_proba(rows if asked.all() else rows[asked])
+            kept = _keyed(shard, sieve, ordinals[asked], answers)
+            best = merge(wider, [best, kept], shard.seed)
+    return best.ordinals
+
+
+def _finished(shard: Shard, model: LinearModel, sieve: Sieve, ordinals: Int64) -> Kept:
+    """The rows with what they are ordered by to the last bit: the same from whatever shard they come."""
+    found, rows = shard.rows.gather(ordinals)
+    return _keyed(shard, sieve, ordinals[found], model.exact_proba(rows, slice(0, 1))[0])
+
+
+def _keyed(shard: Shard, sieve: Sieve, ordinals: Int64, answers: Float64) -> Kept:
+    """What the sieve orders rows by, from the model's probabilities of them."""
+    scores: Float64 = CATALOG[sieve.by].function_for(shard.task)(answers)
+    if sieve.keep is Keep.DRAWN:
+        return Kept(ordinals, draws.draw_keys(scores, ordinals, shard.seed))
+    return Kept(ordinals, scores, answers.argmax(axis=1))
+
+
+def merge(sieve: Sieve, parts: Sequence[Kept], seed: int) -> Kept:
+    """One list of several shards' lists, or of several chunks': the same as if all rows had been one shard.
+
+    Of centers it is the union: what the final choice is made from, and the largest radius.
+    """
+    ordinals = np.concatenate([part.ordinals for part in parts]) if parts else np.empty(0, np.int64)
+    scores = np.concatenate([part.scores for part in parts]) if parts else np.empty(0)
+    if sieve.keep is Keep.CENTERS:
+        radii = [part.radius for part in parts if part.radius is not None]
+        # Of one shard they are in the order of choosing; of several in that of their ordinals, whichever was first.
+        order = np.argsort(ordinals) if len(parts) > 1 else np.arange(len(ordinals))
+        return Kept(ordinals[order], scores[order], radius=max(radii, default=0.0), shards=len(parts))
+    if sieve.keep is Keep.TURNS:
+        groups = np.concatenate([_groups(part) for part in parts]) if parts else np.empty(0, np.int64)
+        chosen = class_balanced(scores, groups, ordinals, sieve.rows, seed)
+        return Kept(ordinals[chosen], scores[chosen], groups[chosen])
+    chosen = ranking.top_k(scores, ordinals, sieve.rows, seed)
+    return Kept(ordinals[chosen], scores[chosen])
+
+
+def doubt(task: str, model: LinearModel, rows: Float32) -> tuple[Float64, Float64]:
+    """The model's probabilities, shape (n, classes), and the margin score of each row, in [0, 1]."""
+    answers = model.predict_proba(rows)
+    uncertainty: Float64 = CATALOG["margin"].function_for(task)(answers)
+    return answers, uncertainty
+
+
+def _centers(shard: Shard, sieve: Sieve) -> Kept:
+    """Farthest first within the shard. Closed rows are at distance 0: they are never a center, nor far from one."""
+    ordinals = shard.rows.ordinals()
+    if not len(shard.opened):
+        return Kept(shard.opened, np.empty(0), radius=0.0)
+    parts = [rows for _, rows in shard.rows.runs(len(ordinals))]
+    vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    distance = np.where(np.isin(ordinals, shard.opened, assume_unique=True), shard.nearest(), 0.0)
+    # One more than is kept: how far it is from the others is the radius they leave.
+    chosen = k_center_greedy(vectors, sieve.rows + 1, np.random.default_rng(shard.seed), distance)
+    radius = radius_of_last(vectors, chosen, distance) if len(chosen) > sieve.rows else 0.0
+    kept = chosen[: sieve.rows]
+    kept = kept[np.isin(ordinals[kept], shard.opened)]
+    return Kept(ordinals[kept], distance[kept], radius=radius)
+
+
+def radius_of_last(vectors: Float32, chosen: Int64, nearest_distance: Float64) -> float:
+    """How far the last of the chosen rows is from the others and from what is labeled: the radius those leave.
+
+    Farthest first chooses as its next row the one that is farthest from all before, so the next one is the measure.
+    """
+    last = vectors[chosen[-1]].astype(np.float64)
+    others = vectors[chosen[:-1]].astype(np.float64) - last
+    squared = np.einsum("ij,ij->i", others, others)
+    return float(min(nearest_distance[chosen[-1]], np.sqrt(squared.min(initial=np.inf))))
+
+
+def _model(shard: Shard) -> LinearModel:
+    if shard.model is None:
+        raise ValueError("there is no model yet to score with")
+    return shard.model
+
+
+def _groups(part: Kept) -> Int64:
+    if part.groups is None:
+        raise ValueError("a list kept by turns has a class for each row")
+    return part.groups
