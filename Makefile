@@ -19,7 +19,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop bench-nearest clean for-running for-testing
+.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop bench-nearest bench-round bench-selection bench-curves clean for-running for-testing
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,18 @@ bench-loop: for-running ## Measure the loop: labels in, round out
 
 bench-nearest: for-running ## Measure how far the nearest labeled item is: exact, by index, kept between rounds
 	"$(BIN)/python" benchmarks/nearest_labeled.py $(ARGS)
+
+bench-round: for-running ## Measure a scoring round through the queue beside the same choice in one bare process
+	"$(BIN)/python" benchmarks/scoring_round.py $(ARGS)
+
+bench-selection: for-running ## Measure from vectors to picks beside other libraries, in an environment of theirs (ARGS=--quick)
+	test -x "$(VENV)/peers/bin/python" || "$(BIN)/python" -m venv "$(VENV)/peers"
+	"$(VENV)/peers/bin/python" -m pip install --quiet --editable ".[bench]"
+	"$(VENV)/peers/bin/python" -m pip install --quiet --no-deps "baal>=2.1"
+	"$(BIN)/python" benchmarks/selection.py --python "$(abspath $(VENV)/peers/bin/python)" $(ARGS)
+
+bench-curves: for-running ## Measure labels needed per strategy, on the labeled sets in TITHE_BENCH_DATA (ARGS="--growth 0.1" is quick)
+	"$(BIN)/python" benchmarks/curves.py $(ARGS)
 
 # ---- upkeep ----
 

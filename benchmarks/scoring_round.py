@@ -22,8 +22,9 @@ from harness import report
 
 from loop import BATCH, vector_pool, wait_for_round
 from tithe.artifacts import ArtifactStore
-from tithe.choosing.choose import Plan, Pool, choose
+from tithe.choosing.choose import choose
 from tithe.choosing.mix import parts_of
+from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Shard, merge, sift
 from tithe.contracts.projects import Project
 from tithe.embedded.stack import Stack, StackOptions

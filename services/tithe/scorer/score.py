@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from uuid import UUID
 
-from tithe.choosing.choose import Plan
 from tithe.choosing.mix import parts_of
+from tithe.choosing.plan import Plan
 from tithe.choosing.sift import Kept, Shard, sift
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import ScoreShard

@@ -7,7 +7,8 @@ import functools
 import numpy as np
 
 from tithe.choosing.choose import Choice as Chosen
-from tithe.choosing.choose import Plan, Pool, choose
+from tithe.choosing.choose import choose
+from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Kept, merge
 from tithe.contracts.projects import Project, said
 from tithe.contracts.tasks import SelectReady

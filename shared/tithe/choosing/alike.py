@@ -1,13 +1,39 @@
-"""No two near-duplicates in one queue: what is alike, and who came first."""
+"""In what measure vectors are compared, and whether one is almost the same as another."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tithe.learners.protocol import Float32
+from tithe.learners.protocol import Float32, Float64
 from tithe.strategies.near_duplicates import Apart
 
 _UNIT = 1e-2
+
+
+class Measure:
+    """The measure of a pool, taken from some of its rows at random.
+
+    Vectors of length one are compared as they are. Others are no embeddings made for that: each number is brought to
+    mean 0 and variance 1 / d over the sample, as the linear learner does, or one large column would decide alone.
+    """
+
+    def __init__(self, sample: Float32) -> None:
+        self._mean: Float32 | None = None
+        self._scale: Float32 | None = None
+        if len(sample) > 1 and (np.abs(np.einsum("ij,ij->i", sample, sample, dtype=np.float64) - 1) > _UNIT).any():
+            spread = sample.std(axis=0, dtype=np.float64)
+            constant = spread <= 1e-6 * spread.max()
+            scale = np.where(constant, 0, 1 / np.where(constant, 1, spread)) / np.sqrt(max(1, (~constant).sum()))
+            self._mean, self._scale = sample.mean(axis=0, dtype=np.float64).astype(np.float32), scale.astype(np.float32)
+
+    @property
+    def plain(self) -> bool:
+        """Whether vectors are compared as they are."""
+        return self._mean is None
+
+    def of(self, rows: Float32) -> Float32:
+        """The rows in this measure, float32 of the same shape."""
+        return rows if self._mean is None or self._scale is None else (rows - self._mean) * self._scale
 
 
 class Admission:
@@ -16,28 +42,49 @@ class Admission:
     Parameters
     ----------
     threshold
-        The cosine similarity from which two items are near-duplicates; None: everything is let in.
-    sample
-        Some rows of the pool, at random. Where their lengths are not one they are no embeddings made for cosines: each
-        number is then brought to mean 0 and variance 1 over the sample, or one large column would make all rows alike.
+        The similarity from which two items are near-duplicates; None: everything is let in. Of vectors of length one
+        it is the cosine. Of others it is 1 less the distance in the pool's measure, as a share of that of two random
+        rows (the square root of 2): where length means something, one direction does not make two rows alike.
+    measure
+        The pool's.
     """
 
-    def __init__(self, threshold: float | None, sample: Float32) -> None:
-        self._apart = None if threshold is None else Apart(threshold)
-        self._mean: Float32 | None = None
-        self._scale: Float32 | None = None
-        if len(sample) > 1 and (np.abs(np.einsum("ij,ij->i", sample, sample, dtype=np.float64) - 1) > _UNIT).any():
-            spread = sample.std(axis=0, dtype=np.float64)
-            self._mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-            self._scale = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 0).astype(np.float32)
+    def __init__(self, threshold: float | None, measure: Measure) -> None:
+        self._measure = measure
+        self._inside: Apart | _Distant | None = None
+        if threshold is not None:
+            self._inside = Apart(threshold) if measure.plain else _Distant(2 * (1 - threshold) ** 2)
         self.left_out = 0
 
     def admit(self, vector: Float32) -> bool:
         """Whether the vector, shape (d,), is let in; it counts for those that follow."""
-        if self._apart is None:
+        if self._inside is None:
             return True
-        if self._mean is not None and self._scale is not None:
-            vector = (vector - self._mean) * self._scale
-        let_in = bool(self._apart.offer(vector[np.newaxis])[0])
+        let_in = bool(self._inside.offer(self._measure.of(vector[np.newaxis]))[0])
         self.left_out += not let_in
         return let_in
+
+
+class _Distant:
+    """Vectors kept so far, no two of them within a squared distance."""
+
+    def __init__(self, reach: float) -> None:
+        self._reach = reach + 1e-12
+        self._kept = np.empty((0, 0))
+        self._count = 0
+
+    def offer(self, vectors: Float32) -> list[bool]:
+        """Which of the vectors, best first, are kept."""
+        return [self._keep(row) for row in vectors.astype(np.float64)]
+
+    def _keep(self, row: Float64) -> bool:
+        if self._count == len(self._kept):
+            grown = np.empty((max(64, 2 * self._count), len(row)))
+            grown[: self._count] = self._kept.reshape(-1, len(row))[: self._count]
+            self._kept = grown
+        gaps = self._kept[: self._count] - row
+        if np.einsum("ij,ij->i", gaps, gaps).min(initial=np.inf) <= self._reach:
+            return False
+        self._kept[self._count] = row
+        self._count += 1
+        return True

@@ -11,7 +11,7 @@ import numpy as np
 from tithe.strategies.catalog import CATALOG, Strategy, lookup
 
 #: What chooses in the place of a strategy that needs a model, while there is none.
-WITHOUT_MODEL = "coverage"
+WITHOUT_MODEL = "typical_in_stages"
 _LONGEST_START = 1000
 
 
@@ -41,7 +41,7 @@ def parts_of(strategy: str | Mapping[str, float], *, model: bool) -> list[Part]:
     Examples
     --------
     >>> [(part.strategy.name, part.share) for part in parts_of({"random": 0.1, "margin": 0.9}, model=False)]
-    [('coverage', 0.9), ('random', 0.1)]
+    [('typical_in_stages', 0.9), ('random', 0.1)]
     """
     weights = {strategy: 1.0} if isinstance(strategy, str) else strategy
     shares: dict[str, float] = {}

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tithe.choosing.core_set import radius_of_last
 from tithe.learners.fused import best_rows
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32
@@ -197,17 +198,6 @@ def _centers(shard: Shard, sieve: Sieve) -> Kept:
     kept = chosen[: sieve.rows]
     kept = kept[np.isin(ordinals[kept], shard.opened)]
     return Kept(ordinals[kept], distance[kept], radius=radius)
-
-
-def radius_of_last(vectors: Float32, chosen: Int64, nearest_distance: Float64) -> float:
-    """How far the last of the chosen rows is from the others and from what is labeled: the radius those leave.
-
-    Farthest first chooses as its next row the one that is farthest from all before, so the next one is the measure.
-    """
-    last = vectors[chosen[-1]].astype(np.float64)
-    others = vectors[chosen[:-1]].astype(np.float64) - last
-    squared = np.einsum("ij,ij->i", others, others)
-    return float(min(nearest_distance[chosen[-1]], np.sqrt(squared.min(initial=np.inf))))
 
 
 def _model(shard: Shard) -> LinearModel:

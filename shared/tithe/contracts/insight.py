@@ -119,7 +119,7 @@ class RoundState(Told):
     reason: str
     strategy: str | dict[str, float]
     near_duplicate: float | None
-    label_count: int = Field(description="labels it is trained on; 0: a ranking by coverage")
+    label_count: int = Field(description="labels it is trained on; 0: a ranking without a model")
     pool_count: int
     failure: str | None
     facts: dict[str, Any]

@@ -54,6 +54,15 @@ class Task(StrEnum):
     VECTORS = "vector_classification"
 
 
+#: Chosen by measurement: docs/decisions/0008-default-strategy.md. Before there is a model something else chooses.
+DEFAULT_STRATEGY: dict[Task, str | dict[str, float]] = {
+    Task.TEXT: {"falcun": 0.5, "variance_reduction": 0.5},
+    Task.VECTORS: {"falcun": 0.5, "variance_reduction": 0.5},
+    Task.MULTILABEL: {"entropy": 0.5, "variance_reduction": 0.5},
+    Task.TOKENS: "typical_in_stages",
+}
+
+
 class ProjectSpec(BaseModel):
     """What a new project is made of."""
 
@@ -64,8 +73,7 @@ class ProjectSpec(BaseModel):
     labels: list[ClassName] = Field(min_length=1, max_length=10_000, description="the classes, or the entity types")
     strategy: Strategy | None = Field(
         default=None,
-        description='a name from the catalog, or a mix: {"margin": 0.9, "random": 0.1}; '
-        "default: margin, for tokens coverage",
+        description='a name from the catalog, or a mix: {"margin": 0.9, "random": 0.1}; default: by task, measured',
     )
     near_duplicate: Similarity | None = Field(
         default=NEAR_DUPLICATE,
@@ -97,7 +105,7 @@ class ProjectSpec(BaseModel):
 
     def resolved(self, default_encoder: str = "minilm") -> Self:
         """The specification with what the task decides filled in."""
-        strategy = self.strategy or ("coverage" if self.task is Task.TOKENS else "margin")
+        strategy = self.strategy or DEFAULT_STRATEGY[self.task]
         encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
         return self.model_copy(update={"strategy": strategy, "encoder": encoder})
 
@@ -140,7 +148,7 @@ class Project(BaseModel):
     task: Task
     labels: list[str]
     strategy: str | dict[str, float]
-    near_duplicate: float | None
+    near_duplicate: float | None = None
     metric: Metric
     encoder: str | None
     batch_size: int

@@ -27,7 +27,7 @@ Asked = Callable[[Ordinals], NDArray[np.bool_]]
 
 #: Values (heads * classes * rows) of a block: logits and what is made of them fit a core's own cache.
 _BLOCK_VALUES = 131_072
-_BLOCK_ROWS = (512, 4096)
+_BLOCK_ROWS = (512, 2048)
 #: The first rows are NumPy's: they set a bar, and small shards never load ONNX Runtime.
 _FIRST_ROWS = 16_384
 #: Fewer columns than this are no slower to multiply in float32.
@@ -189,7 +189,7 @@ class _Search:
 
     def _screen(self) -> Screen:
         """What the next block is seen through."""
-        if self.seen <= _FIRST_ROWS:
+        if self.seen <= _FIRST_ROWS or NumpyScreen.is_best_for(self.linear):
             return self.floats
         if isinstance(self.floats, NumpyScreen):
             self.floats = FloatScreen(self.linear)

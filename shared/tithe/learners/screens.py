@@ -38,6 +38,9 @@ _LEAST = 1e-7
 _LARGEST_WEIGHT = 63
 #: Pairs of classes are compared up to so many of them.
 _MOST_PAIRED = 256
+#: OpenBLAS multiplies up to so many numbers by such small kernels (a million at most, depending on the shape).
+_SMALL_PRODUCT = 400_000
+_SMALLEST_TILE = 32
 _LAST = (onnx.node("Add", ["products", "offsets"], ["upright"]), onnx.node("Transpose", ["upright"], ["logits"]))
 
 
@@ -80,16 +83,29 @@ class Screen(Protocol):
 
 
 class NumpyScreen:
-    """One float32 matrix product, by NumPy."""
+    """One float32 matrix product, by NumPy; of few columns as many small ones, for which OpenBLAS has faster ways."""
 
     def __init__(self, linear: Linear) -> None:
         self._linear = linear
         self._slopes = linear.slopes.astype(np.float32)
         self._offsets = linear.offsets.astype(np.float32)[:, np.newaxis]
+        tile = _SMALL_PRODUCT // max(1, self._slopes.size)
+        self._tile = 1 << (tile.bit_length() - 1) if tile >= _SMALLEST_TILE else 0
+
+    @staticmethod
+    def is_best_for(linear: Linear) -> bool:
+        """Whether small products are fast enough that no other screen is faster."""
+        return linear.slopes.size * _SMALLEST_TILE <= _SMALL_PRODUCT
 
     def __call__(self, rows: Float32, length: float) -> tuple[Float32, float]:
         """See :class:`Screen`."""
-        logits = self._slopes @ rows.T
+        columns, d = self._slopes.shape
+        logits = np.empty((columns, len(rows)), np.float32)
+        tiled = len(rows) // self._tile * self._tile if self._tile else 0
+        if tiled:
+            tiles = rows[:tiled].reshape(-1, self._tile, d).transpose(0, 2, 1)
+            np.matmul(self._slopes, tiles, out=logits[:, :tiled].reshape(columns, -1, self._tile).transpose(1, 0, 2))
+        np.matmul(self._slopes, rows[tiled:].T, out=logits[:, tiled:])
         logits += self._offsets
         return logits.reshape(*self._linear.shape, len(rows)), self._linear.rounding(length)
 

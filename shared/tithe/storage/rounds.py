@@ -143,7 +143,7 @@ def to_training(unit: Unit, round_id: UUID) -> bool:
 
 
 def to_scoring(unit: Unit, round_id: UUID, model_id: UUID | None, pool_count: int, facts: dict[str, Any]) -> bool:
-    """requested or training → scoring `pool_count` rows, with the model it scores with (None: by coverage)."""
+    """requested or training → scoring `pool_count` rows, with the model it scores with (None: there is none)."""
     values = {"id": round_id, "model_id": model_id, "pool_count": pool_count}
     return unit.run("rounds.to_scoring", **values, facts=Jsonb(facts)) == 1
 

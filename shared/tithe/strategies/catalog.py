@@ -306,6 +306,19 @@ _STRATEGIES = (
         wants_labeled=True,
     ),
     Strategy(
+        name="typical_in_stages",
+        needs=Needs.VECTORS,
+        function=picking.typical_in_stages,
+        multilabel=picking.typical_in_stages,
+        sieves=sample,
+        reference="Hacohen, Dekel & Weinshall 2022 (TypiClust, stage by stage)",
+        summary="The densest spots of 20 clusters, then of 40, of 80 and so on: the start before there is a model.",
+        use="Before there is a model. Every project starts by it.",
+        cost="O(r k d) of a sample of r, times the iterations of k-means",
+        tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
+        wants_labeled=True,
+    ),
+    Strategy(
         name="prob_cover",
         needs=Needs.VECTORS,
         function=picking.covering,
@@ -405,6 +418,19 @@ _STRATEGIES = (
         tasks=ONE_LABEL | SEVERAL_LABELS,
         wants_labeled=True,
     ),
+    Strategy(
+        name="variance_reduction",
+        needs=Needs.VECTORS_AND_MODEL,
+        function=picking.lower_variance,
+        multilabel=picking.lower_variance_of_labels,
+        sieves=sample,
+        reference="Schein & Ungar 2007; in turns Ash et al. 2021 (BAIT)",
+        summary="Labels after which the model's answers to the whole pool would vary least.",
+        use="Any budget; where classes overlap so much that doubt alone misleads.",
+        cost="O((c + m) d² + d³ + k c d) of a sample of c, m labeled",
+        tasks=ONE_LABEL | SEVERAL_LABELS,
+        wants_labeled=True,
+    ),
 )
 
 CATALOG: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in _STRATEGIES})
@@ -435,11 +461,11 @@ def lookup(name: str) -> Strategy:
 
 
 #: What asks most nearly the same, in the order to try, where a task has no form of a strategy.
-_NEAREST = {
-    "vote_entropy_tiebroken": ("vote_entropy", "coverage"),
-    "class_balanced_margin": ("margin", "coverage"),
-    "ratio": ("margin", "coverage"),
-    "falcun": ("badge", "typical"),
+_NEAREST: dict[str, tuple[str, ...]] = {
+    "vote_entropy_tiebroken": ("vote_entropy",),
+    "class_balanced_margin": ("margin",),
+    "ratio": ("margin",),
+    "falcun": ("badge",),
     "uncertainty_herding": ("max_herding",),
     "badge": ("coverage",),
     "uncertain_k_center": ("k_center",),
@@ -453,6 +479,6 @@ def stand_in(strategy: Strategy, task: str) -> str:
     Examples
     --------
     >>> stand_in(lookup("margin"), "token_classification"), stand_in(lookup("falcun"), "multilabel_classification")
-    ('coverage', 'badge')
+    ('typical_in_stages', 'badge')
     """
-    return next(name for name in (*_NEAREST.get(strategy.name, ()), "coverage") if task in CATALOG[name].tasks)
+    return next(name for name in (*_NEAREST.get(strategy.name, ()), "typical_in_stages") if task in CATALOG[name].tasks)

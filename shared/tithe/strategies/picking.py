@@ -12,9 +12,11 @@ from tithe.strategies import (
     herding,
     medoids,
     prob_cover,
+    stages,
     uncertain_centers,
+    variance,
 )
-from tithe.strategies.arrays import Int64
+from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.candidates import Candidates
 
 
@@ -31,6 +33,11 @@ def spread(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
 def typical(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
     """See :func:`tithe.strategies.coverage.typical`."""
     return coverage.typical(given.vectors, k, rng, given.labeled)
+
+
+def typical_in_stages(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
+    """See :func:`tithe.strategies.stages.typical_in_stages`."""
+    return stages.typical_in_stages(given.vectors, k, rng, given.labeled)
 
 
 def covering(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
@@ -76,3 +83,19 @@ def uncertain_k_center(given: Candidates, k: int, rng: np.random.Generator) -> I
 def relevance(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
     """See :func:`tithe.strategies.falcun.falcun`."""
     return falcun.falcun(given.answers, k, rng)
+
+
+def lower_variance(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
+    """See :func:`tithe.strategies.variance.variance_reduction`."""
+    return _lower(given, variance.answer_variance(given.answers), k, rng)
+
+
+def lower_variance_of_labels(given: Candidates, k: int, rng: np.random.Generator) -> Int64:
+    """See :func:`tithe.strategies.variance.variance_reduction`."""
+    return _lower(given, variance.mean_label_variance(given.answers), k, rng)
+
+
+def _lower(given: Candidates, of_answers: Float64, k: int, rng: np.random.Generator) -> Int64:
+    labels = 0 if given.labeled is None else len(given.labeled)
+    ridge = variance.expected_ridge(given.answers.shape[1], labels)
+    return variance.variance_reduction(given.vectors, of_answers, k, rng, given.labeled, ridge=ridge)

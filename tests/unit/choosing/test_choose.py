@@ -155,7 +155,18 @@ def test_a_model_whose_answers_are_no_numbers_is_found_by_the_shard():
             broken.choose(broken.plan(strategy, 10), [])
 
 
-def test_vectors_of_any_length_are_compared_number_by_number():
+def test_vectors_of_any_length_are_compared_by_distance_on_one_scale():
+    made = pool(labels=0, model=False)
+    rng = np.random.default_rng(2)
+    made.vectors[:] = rng.normal(size=made.vectors.shape) * np.geomspace(1e-3, 1e3, made.vectors.shape[1])
+    made.vectors[200:300] = 5 * made.vectors[:100]  # the same directions, not the same
+    made.vectors[300:] = made.vectors[:100]  # the same
+    chosen = [one.ordinal for one in made.choose(made.plan("random", 400, 0.999), [120]).chosen]
+    assert len(chosen) == 300
+    assert len({made.vectors[one].tobytes() for one in chosen}) == 300
+
+
+def test_one_large_column_does_not_make_all_rows_alike():
     made = pool(labels=0, model=False)
     made.vectors[:, 0] += 1000  # one large column: by plain cosine all rows are alike
     choice = made.choose(made.plan("random", 50, 0.95), [])

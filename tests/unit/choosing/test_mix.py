@@ -43,7 +43,7 @@ def test_a_share_of_nothing_never_has_a_turn():
 def test_without_a_model_what_needs_one_is_replaced_and_shares_are_joined():
     parts = parts_of({"margin": 0.4, "badge": 0.3, "typical": 0.2, "random": 0.1}, model=False)
     assert [(part.strategy.name, round(part.share, 6)) for part in parts] == [
-        ("coverage", 0.7),
+        ("typical_in_stages", 0.7),
         ("typical", 0.2),
         ("random", 0.1),
     ]

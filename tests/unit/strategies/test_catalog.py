@@ -207,6 +207,8 @@ def test_a_name_stands_for_the_function_of_its_paper() -> None:
         "k_center": "coverage.k_center_greedy",
         "coverage": "coverage.k_means_plus_plus",
         "typical": "coverage.typical",
+        "typical_in_stages": "stages.typical_in_stages",
+        "variance_reduction": "variance.variance_reduction",
         "prob_cover": "prob_cover.prob_cover",
         "max_herding": "herding.max_herding",
         "k_medoids": "medoids.k_medoids",

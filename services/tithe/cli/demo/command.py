@@ -30,7 +30,9 @@ def demo(
     test: Annotated[int, typer.Option(min=20, help="Held-out reviews.")] = defaults.TEST,
     budget: Annotated[int, typer.Option(min=10, help="Labels to spend.")] = defaults.BUDGET,
     annotators: Annotated[int, typer.Option(min=1, max=64, help="Simulated annotators.")] = defaults.ANNOTATORS,
-    strategy: Annotated[str, typer.Option(help="How the next reviews are chosen.")] = defaults.STRATEGY,
+    strategy: Annotated[
+        str, typer.Option(help="How the next reviews are chosen; default: by what the product chose by measurement.")
+    ] = defaults.STRATEGY,
     metric: Annotated[Literal["macro_f1", "accuracy"], typer.Option(help="Of the learning curve.")] = defaults.METRIC,
     encoder: Annotated[str, typer.Option(help="What turns reviews into vectors.")] = defaults.ENCODER,
     seed: Annotated[int, typer.Option(min=0, help="Of the sample, the strategy and the annotators.")] = 0,

@@ -66,8 +66,8 @@ class Demo:
         options, sample = self.options, self.sample
         with self.board.stage("import") as stage:
             project = tithe.create_project(
-                "reviews", labels=sample.classes, strategy=options.strategy, metric=options.metric,
-                encoder=options.encoder, batch_size=options.batch_size, retrain_every=options.retrain_every,
+                "reviews", labels=sample.classes, **_strategy(options), metric=options.metric, encoder=options.encoder,
+                batch_size=options.batch_size, retrain_every=options.retrain_every,
                 lease_seconds=defaults.LEASE_SECONDS, budget=options.budget, seed=options.seed,
             )  # fmt: skip
             # The labels of the pool stay here: the server learns them from the annotators, or not at all.
@@ -185,3 +185,8 @@ def _exported(project: ProjectHandle) -> Mapping[str, str]:
         with path.open(encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
     return {row["id"]: row["label"] for row in rows}
+
+
+def _strategy(options: DemoOptions) -> dict[str, str]:
+    """What to send: nothing where the product is to choose by itself."""
+    return {} if options.strategy == defaults.STRATEGY else {"strategy": options.strategy}

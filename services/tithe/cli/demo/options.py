@@ -13,7 +13,8 @@ POOL = 5000
 TEST = 1200
 BUDGET = 400
 ANNOTATORS = 4
-STRATEGY = "margin"
+#: Whatever the product chooses by itself.
+STRATEGY = "default"
 METRIC: Metric = "macro_f1"
 ENCODER = "minilm"
 SCORERS = 2

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tithe.cli.demo.machine import cores
+from tithe.cli.demo.options import STRATEGY
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -154,8 +155,9 @@ def verdict(outcome: Outcome) -> str:
         )
     reached, tried = outcome.random.reached_at, outcome.random.tried
     about = "about " if outcome.random.ran_out_of_time else ""
+    by = "Tithe's default" if outcome.options.strategy == STRATEGY else outcome.options.strategy
     needed = f"{about}{reached:,}" if reached else f"more than {tried:,}"
-    return f"{outcome.labels_used} labels chosen by {outcome.options.strategy} are worth {needed} chosen at random"
+    return f"{outcome.labels_used} labels chosen by {by} are worth {needed} chosen at random"
 
 
 def _rounded(score: float | None) -> float | None:

@@ -1,0 +1,125 @@
+"""One strategy's ranking, from the merged lists that shards kept for it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tithe.choosing.alike import Measure
+from tithe.choosing.core_set import radius_facts
+from tithe.choosing.mix import Part
+from tithe.choosing.plan import Plan, Pool
+from tithe.choosing.sift import Kept, doubt
+from tithe.learners.protocol import Float32
+from tithe.strategies.arrays import Float64, Int64
+from tithe.strategies.candidates import Candidates
+from tithe.strategies.catalog import Strategy
+
+#: Strategies that look at sets rank this many times the queue's depth, so that near-duplicates can be left out.
+_SPARE = 1.25
+Walk = Iterator[tuple[int, Float32 | None]]
+
+
+@dataclass(slots=True)
+class Ranking:
+    """A strategy's items, best first, walked from the front."""
+
+    strategy: str
+    ordinals: Int64
+    vectors: Float32  #: (found, d)
+    found: npt.NDArray[np.bool_]  #: which ordinals have a vector
+    scores: Float64 | None  #: None: the strategy ranks sets
+    why: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def walk(self) -> Walk:
+        """Place in the list and the vector, None where there is none."""
+        each = iter(self.vectors)
+        for place, here in enumerate(self.found):
+            yield place, next(each) if here else None
+
+
+def rank(plan: Plan, part: Part, lists: Mapping[str, Kept], pool: Pool, measure: Measure | None = None) -> Ranking:
+    """The part's ranking: a list as it is where each row has its score, a choice from the lists where it ranks sets.
+
+    Parameters
+    ----------
+    plan, part
+        How the round chooses; one of its parts, or the filler.
+    lists
+        The merged lists of all shards, by the sieves' names.
+    pool
+        What may be looked at beside them.
+    measure
+        In which strategies that rank sets compare vectors; not asked for otherwise.
+    """
+    sieves = part.strategy.sieves(plan.depth)
+    kept = [lists[sieve.name] for sieve in sieves]
+    if part.strategy.needs.a_set:
+        if kept[0].radius is not None and kept[0].shards == 1:
+            return _whole_core_set(plan, part.strategy, kept[0], pool)
+        return _of_sets(plan, part.strategy, kept, pool, measure)
+    best = kept[0].first(sieves[0].rows)  # it may share a longer list with another
+    found, vectors = pool.gather(best.ordinals)
+    return Ranking(part.strategy.name, best.ordinals, vectors, found, best.scores, [{}] * len(best.ordinals))
+
+
+def _whole_core_set(plan: Plan, strategy: Strategy, kept: Kept, pool: Pool) -> Ranking:
+    """One shard's centers are the pool's: the order is final."""
+    found, vectors = pool.gather(kept.ordinals)
+    places = np.arange(len(vectors))
+    facts = radius_facts(vectors, places, plan.depth, kept.scores, of_shards=0.0, shards=1)
+    why = [_why(row, None, kept.scores) for row in places.tolist()]
+    return Ranking(strategy.name, kept.ordinals, vectors, found, None, why, facts)
+
+
+def _of_sets(plan: Plan, strategy: Strategy, kept: Sequence[Kept], pool: Pool, measure: Measure | None) -> Ranking:
+    """Let the strategy look at its candidates, in the order of their ordinals: no matter which shard was first."""
+    ordinals = np.unique(np.concatenate([one.ordinals for one in kept]))
+    found, vectors = pool.gather(ordinals)
+    ordinals = ordinals[found]
+    if not len(ordinals):
+        return Ranking(strategy.name, ordinals, vectors, np.ones(0, dtype=bool), None, [])
+    candidates = _candidates(plan, strategy, kept, pool, measure, ordinals, vectors)
+    rng = np.random.default_rng([plan.seed, zlib.crc32(strategy.name.encode())])
+    picked = strategy.function_for(plan.task)(candidates, int(_SPARE * plan.depth) + 1, rng)
+    facts: dict[str, Any] = {}
+    nearest = candidates.nearest_distance
+    if kept[0].radius is not None and nearest is not None:
+        radii: dict[str, Any] = {"of_shards": kept[0].radius, "shards": kept[0].shards}
+        facts = radius_facts(vectors, picked, plan.depth, nearest, **radii)
+    why = [_why(row, candidates.uncertainty, nearest) for row in picked.tolist()]
+    return Ranking(strategy.name, ordinals[picked], vectors[picked], np.ones(len(picked), dtype=bool), None, why, facts)
+
+
+def _candidates(
+    plan: Plan,
+    strategy: Strategy,
+    kept: Sequence[Kept],
+    pool: Pool,
+    measure: Measure | None,
+    ordinals: Int64,
+    vectors: Float32,
+) -> Candidates:
+    answers, uncertainty = doubt(plan.task, pool.model, vectors) if pool.model is not None else (None, None)
+    if strategy.wants_distance:  # as Postgres and the shards measure it: of the vectors as they are
+        # Ordinals of centers are in order once they are of several shards, and so are their distances.
+        known = kept[0].scores if kept[0].radius is not None else pool.nearest(ordinals, vectors)
+        return Candidates(vectors, answers, uncertainty, None, known)
+    labeled = pool.labeled() if strategy.wants_labeled else vectors[:0]
+    in_measure = (lambda rows: rows) if measure is None else measure.of
+    return Candidates(in_measure(vectors), answers, uncertainty, in_measure(labeled) if len(labeled) else None)
+
+
+def _why(row: int, uncertainty: Float64 | None, nearest: Float64 | None) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if uncertainty is not None:
+        told["uncertainty"] = round(float(uncertainty[row]), 4)
+    if nearest is not None and np.isfinite(nearest[row]):
+        told["distance_to_labeled"] = round(float(nearest[row]), 4)
+    return told
