@@ -8,6 +8,7 @@ keeps the same lists and makes the same choice, with no database and no broker.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -26,7 +27,7 @@ from tithe.choosing.choose import choose
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Shard, merge, sift
-from tithe.contracts.projects import Project
+from tithe.contracts.projects import DEFAULT_STRATEGY, Project, Task, said
 from tithe.embedded.stack import Stack, StackOptions
 from tithe.learners.linear_model import LinearModel
 from tithe.loop import rounds as turns
@@ -38,14 +39,19 @@ from tithe.storage import pool, projects, rounds
 from tithe.storage.database import Database
 from tithe.storage.migrate import migrate
 
-STRATEGIES = ("margin", "vote_entropy", "class_balanced_margin", "badge", "uncertainty_herding", "k_center")
+STRATEGIES: tuple[str | dict[str, float], ...] = (
+    DEFAULT_STRATEGY[Task.VECTORS], "margin", "vote_entropy", "class_balanced_margin", "badge", "uncertainty_herding",
+    "k_center",
+)  # fmt: skip
 
 
-def through_the_queue(database: Database, project: Project, strategy: str) -> tuple[rounds.Round, float]:
+def through_the_queue(
+    database: Database, project: Project, strategy: str | dict[str, float]
+) -> tuple[rounds.Round, float]:
     """A round that somebody asks for, once there is nothing new to train on; its scoring and choosing in seconds."""
     with database.unit() as unit:
         unit.connection.execute(
-            "UPDATE projects SET strategy = to_jsonb(%s::text) WHERE id = %s", (strategy, project.id)
+            "UPDATE projects SET strategy = %s::jsonb WHERE id = %s", (json.dumps(strategy), project.id)
         )
     asked = turns.ask_for_round(database, project.id)
     wait_for_round(database, project, asked.number)
@@ -111,7 +117,7 @@ def compare(database: Database, store: ArtifactStore, rows: int, repeats: int) -
                 same &= [one[0] for one in unit.connection.execute(ready, (done.id,)).fetchall()] == picks
         table.append(
             {
-                "work": f"a scoring round over {rows:,} x 384 vectors, queue of {done.depth}", "system": strategy,
+                "work": f"a scoring round over {rows:,} x 384 vectors, queue of {done.depth}", "system": said(strategy),
                 "queue_s": round(float(np.median(queue)), 3), "bare_s": round(float(np.median(alone)), 3),
                 "ratio": round(float(np.median(queue) / np.median(alone)), 2), "same_picks": same,
             }
