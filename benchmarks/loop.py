@@ -54,7 +54,7 @@ def preload(database: Database, project_id: UUID, rows: int, *, queue: int) -> N
             run(
                 "INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark,"
                 " label_count)"
-                " VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', to_jsonb('margin'::text), 0, %(q)s, 0, 0)",
+                " VALUES (%(r)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, %(q)s, 0, 0)",
                 values,
             )
             run("UPDATE progress SET round_number = 0, current_round = %(r)s WHERE project_id = %(p)s", values)

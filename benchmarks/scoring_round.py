@@ -8,7 +8,6 @@ keeps the same lists and makes the same choice, with no database and no broker.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -27,7 +26,7 @@ from tithe.choosing.choose import choose
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Shard, merge, sift
-from tithe.contracts.projects import DEFAULT_STRATEGY, Project, Task, said
+from tithe.contracts.projects import DEFAULT_STRATEGY, Project, Task, said, stored_as
 from tithe.embedded.stack import Stack, StackOptions
 from tithe.learners.linear_model import LinearModel
 from tithe.loop import rounds as turns
@@ -51,7 +50,7 @@ def through_the_queue(
     """A round that somebody asks for, once there is nothing new to train on; its scoring and choosing in seconds."""
     with database.unit() as unit:
         unit.connection.execute(
-            "UPDATE projects SET strategy = %s::jsonb WHERE id = %s", (json.dumps(strategy), project.id)
+            "UPDATE projects SET strategy = %s WHERE id = %s", (stored_as(strategy), project.id)
         )
     asked = turns.ask_for_round(database, project.id)
     wait_for_round(database, project, asked.number)

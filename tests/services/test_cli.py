@@ -168,7 +168,7 @@ def test_a_clean_database_is_said_to_be_clean_and_another_is_not(database_url: s
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "WITH made AS (INSERT INTO projects (name, task, labels, strategy, metric, batch_size, retrain_every,"
-            " lease_seconds, overlap, seed) VALUES ('m', 'text_classification', '{a,b}', to_jsonb('margin'::text),"
+            " lease_seconds, overlap, seed) VALUES ('m', 'text_classification', '{a,b}', 'margin',"
             " 'accuracy', 1, 1, 1, 1, 0) RETURNING id), p AS (INSERT INTO pools (project_id, item_count)"
             " SELECT id, 3 FROM made)"
             " INSERT INTO progress (project_id) SELECT id FROM made"

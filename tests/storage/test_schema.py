@@ -31,7 +31,7 @@ def test_an_empty_database_reaches_the_newest_schema(postgres: str):
 
 LARGE = [
     """INSERT INTO rounds (id, project_id, number, state, reason, strategy, seed, depth, watermark, label_count)
-       VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', to_jsonb('margin'::text), 0, 1000, 0, 0)""",
+       VALUES (%(p)s, %(p)s, 0, 'ready', 'cold_start', 'margin', 0, 1000, 0, 0)""",
     "UPDATE progress SET current_round = %(p)s, round_number = 0",
     """INSERT INTO items (project_id, ordinal, external_id, digest, split, text)
        SELECT %(p)s, n, 'i' || n, decode(md5(n::text), 'hex'), 'pool', 't' FROM generate_series(0, 49999) n""",

@@ -12,6 +12,7 @@ from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Kept, merge
 from tithe.contracts.projects import Project, said
 from tithe.contracts.tasks import SelectReady
+from tithe.errors import Hopeless
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors
 from tithe.loop.labeled import labeled_vectors, nearest_distances
@@ -41,7 +42,7 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
         labeled=functools.partial(labeled_vectors, runtime, project.id, current.watermark),
         nearest=functools.partial(nearest_distances, runtime, project.id, current.watermark),
     )
-    made = choose(plan, merged(plan, lists), around)
+    made = choose(plan, merged(plan, lists, len(shards)), around, np.array(waiting, dtype=np.int64))
     choices = _second_opinions_first(made, waiting)
     told = reasons(project, model, *vectors.gather(np.array([one.ordinal for one in choices], dtype=np.int64)))
     choices = [
@@ -57,12 +58,19 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     runtime.database.run(lambda unit: turns.swap_ready(unit, claim, choices, facts))
 
 
-def merged(plan: Plan, lists: list[KeptList]) -> dict[str, Kept]:
-    """The lists of all shards, one for each rule: the same whatever the shards."""
-    return {
-        sieve.name: merge(sieve, [_kept(one) for one in lists if one.sieve == sieve.name], plan.seed)
-        for sieve in plan.sieves()
-    }
+def merged(plan: Plan, lists: list[KeptList], shards: int) -> dict[str, Kept]:
+    """The lists of all shards, one for each rule: the same whatever the shards.
+
+    Raises
+    ------
+    Hopeless
+        When a shard's list is not there: a scorer of an older version did it. Tried again, the round is whole.
+    """
+    by_rule = {sieve.name: [one for one in lists if one.sieve == sieve.name] for sieve in plan.sieves()}
+    for name, found in by_rule.items():
+        if len(found) != shards:
+            raise Hopeless(f"{shards - len(found)} of {shards} shards kept no list {name}")
+    return {sieve.name: merge(sieve, [_kept(one) for one in by_rule[sieve.name]], plan.seed) for sieve in plan.sieves()}
 
 
 def _kept(one: KeptList) -> Kept:
@@ -73,9 +81,7 @@ def _kept(one: KeptList) -> Kept:
 def _second_opinions_first(made: Chosen, waiting: list[int]) -> list[Choice]:
     """Items that wait for a second opinion go before new ones."""
     again = [Choice(ordinal, None, "second_opinion", {}) for ordinal in waiting]
-    known = set(waiting)
-    new = [Choice(one.ordinal, one.score, one.strategy, one.why) for one in made.chosen if one.ordinal not in known]
-    return again + new
+    return again + [Choice(one.ordinal, one.score, one.strategy, one.why) for one in made.chosen]
 
 
 def _read(

@@ -20,9 +20,10 @@ class Measure:
     def __init__(self, sample: Float32) -> None:
         self._mean: Float32 | None = None
         self._scale: Float32 | None = None
-        if len(sample) > 1 and (np.abs(np.einsum("ij,ij->i", sample, sample, dtype=np.float64) - 1) > _UNIT).any():
+        off = np.abs(np.einsum("ij,ij->i", sample, sample, dtype=np.float64) - 1)
+        if len(sample) > 1 and np.median(off) > _UNIT:  # the median: a row that is off must not decide for all
             spread = sample.std(axis=0, dtype=np.float64)
-            constant = spread <= 1e-6 * spread.max()
+            constant = spread <= 1e-6 * np.abs(sample).max(axis=0)  # nothing but rounding, for numbers of that size
             scale = np.where(constant, 0, 1 / np.where(constant, 1, spread)) / np.sqrt(max(1, (~constant).sum()))
             self._mean, self._scale = sample.mean(axis=0, dtype=np.float64).astype(np.float32), scale.astype(np.float32)
 
@@ -54,15 +55,12 @@ class Admission:
         self._inside: Apart | _Distant | None = None
         if threshold is not None:
             self._inside = Apart(threshold) if measure.plain else _Distant(2 * (1 - threshold) ** 2)
-        self.left_out = 0
 
     def admit(self, vector: Float32) -> bool:
         """Whether the vector, shape (d,), is let in; it counts for those that follow."""
         if self._inside is None:
             return True
-        let_in = bool(self._inside.offer(self._measure.of(vector[np.newaxis]))[0])
-        self.left_out += not let_in
-        return let_in
+        return bool(self._inside.offer(self._measure.of(vector[np.newaxis]))[0])
 
 
 class _Distant:

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tithe.learners.protocol import Float32
 from tithe.strategies.arrays import Float64, Int64
+from tithe.strategies.distances import Distances
+
+
+@dataclass(frozen=True, slots=True)
+class Centers:
+    """What the shards kept for a core-set.
+
+    Attributes
+    ----------
+    ordinals
+        int64, shape (n,).
+    vectors
+        Shape (n, d), float32.
+    nearest
+        Each one's distance to its nearest labeled item, float64.
+    order
+        Positions, farthest first.
+    of_shards
+        How far the farthest row of any shard is from what its shard kept or from what is labeled.
+    shards
+        How many there were. Of one, `order` is the pool's own greedy order.
+    """
+
+    ordinals: Int64
+    vectors: Float32
+    nearest: Float64
+    order: Int64
+    of_shards: float
+    shards: int
 
 
 def radius_of_last(vectors: Float32, chosen: Int64, nearest_distance: Float64) -> float:
@@ -21,40 +51,44 @@ def radius_of_last(vectors: Float32, chosen: Int64, nearest_distance: Float64) -
     return float(min(nearest_distance[chosen[-1]], np.sqrt(squared.min(initial=np.inf))))
 
 
-def radius_facts(
-    vectors: Float32, picked: Int64, depth: int, nearest: Float64, *, of_shards: float, shards: int
-) -> dict[str, Any]:
-    """Both ends of the radius the queue leaves, in Euclidean distance.
+def radius_facts(kept: Centers, chosen: Int64) -> dict[str, Any]:
+    """Both ends of the radius that a queue leaves, in Euclidean distance, whoever else chose for it.
 
-    A row is within the shards' radius of a row its shard kept (or of a labeled one), and that within the union's of a
-    chosen one (or of a labeled one): together at most four times the smallest radius possible. And of k + 1 rows at
-    least r apart from one another and from what is labeled some two share a center, so no k centers leave less than
-    r / 2. With one shard the union is the pool's own greedy order, and its radius is the pool's.
+    A row of the pool is within the shards' radius of a row its shard kept (or of a labeled one), and that within the
+    union's of one in the queue (or of a labeled one). Where the queue is farthest first throughout, that is at most
+    four times the smallest radius possible. And of k + 1 rows at least r apart from one another and from what is
+    labeled some two share a center, so no k centers leave less than r / 2.
 
     Parameters
     ----------
-    vectors
-        The candidates: what the shards kept.
-    picked
-        Positions in them, in the order of choosing, more than `depth` where there are more.
-    depth
-        How many are chosen.
-    nearest
-        Each candidate's distance to its nearest labeled item.
-    of_shards
-        How far the farthest row of any shard is from what its shard kept.
-    shards
-        How many there are.
+    kept
+        What the shards kept.
+    chosen
+        The ordinals of the whole queue.
 
     References
     ----------
     Malkomes, Kusner, Chen, Weinberger & Moseley 2015, Fast distributed k-center clustering with outliers on massive
     data, NIPS, pp. 1063-1071.
     """
-    within = picked[: depth + 1]
-    of_union = radius_of_last(vectors, within, nearest) if len(within) > depth else 0.0
-    of_shards = of_shards if shards > 1 else 0.0
+    depth = len(chosen)
+    within = kept.order[: depth + 1]
+    apart = radius_of_last(kept.vectors, within, kept.nearest) if len(within) > depth else 0.0
+    first = set(kept.ordinals[kept.order[:depth]].tolist())
+    exact = kept.shards == 1 and len(within) > depth and first == set(chosen.tolist())
     return {
-        "radius_at_most": of_shards + of_union,
-        "radius_of_any_choice_at_least": max(of_shards, of_union) / 2,
+        "radius_at_most": apart if exact else kept.of_shards + _left_by(kept, chosen),
+        "radius_of_any_choice_at_least": max(kept.of_shards, apart) / 2,
     }
+
+
+def _left_by(kept: Centers, chosen: Int64) -> float:
+    """How far the farthest of the kept rows is from the queue's or from what is labeled."""
+    inside = np.isin(kept.ordinals, chosen)
+    distance = np.where(inside, 0.0, kept.nearest)
+    if inside.any() and not inside.all():
+        # The product only finds the nearest; how far it is, is measured directly.
+        at = Distances(kept.vectors).nearest(kept.vectors[inside])[0]
+        gaps = kept.vectors.astype(np.float64) - kept.vectors[inside][at]
+        distance = np.minimum(distance, np.sqrt(np.einsum("ij,ij->i", gaps, gaps)))
+    return float(distance.max(initial=0.0))

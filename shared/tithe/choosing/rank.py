@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tithe.choosing.alike import Measure
-from tithe.choosing.core_set import radius_facts
+from tithe.choosing.core_set import Centers
 from tithe.choosing.mix import Part
 from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Kept, doubt
@@ -35,7 +35,7 @@ class Ranking:
     found: npt.NDArray[np.bool_]  #: which ordinals have a vector
     scores: Float64 | None  #: None: the strategy ranks sets
     why: list[dict[str, Any]]
-    facts: dict[str, Any] = field(default_factory=dict)
+    centers: Centers | None = None  #: of a core-set: what the shards kept
 
     def walk(self) -> Walk:
         """Place in the list and the vector, None where there is none."""
@@ -62,55 +62,56 @@ def rank(plan: Plan, part: Part, lists: Mapping[str, Kept], pool: Pool, measure:
     kept = [lists[sieve.name] for sieve in sieves]
     if part.strategy.needs.a_set:
         if kept[0].radius is not None and kept[0].shards == 1:
-            return _whole_core_set(plan, part.strategy, kept[0], pool)
+            return _whole_core_set(part.strategy, kept[0], pool)
         return _of_sets(plan, part.strategy, kept, pool, measure)
     best = kept[0].first(sieves[0].rows)  # it may share a longer list with another
     found, vectors = pool.gather(best.ordinals)
     return Ranking(part.strategy.name, best.ordinals, vectors, found, best.scores, [{}] * len(best.ordinals))
 
 
-def _whole_core_set(plan: Plan, strategy: Strategy, kept: Kept, pool: Pool) -> Ranking:
+def _whole_core_set(strategy: Strategy, kept: Kept, pool: Pool) -> Ranking:
     """One shard's centers are the pool's: the order is final."""
     found, vectors = pool.gather(kept.ordinals)
-    places = np.arange(len(vectors))
-    facts = radius_facts(vectors, places, plan.depth, kept.scores, of_shards=0.0, shards=1)
-    why = [_why(row, None, kept.scores) for row in places.tolist()]
-    return Ranking(strategy.name, kept.ordinals, vectors, found, None, why, facts)
+    ordinals, nearest = kept.ordinals[found], kept.scores[found]  # a block may have been lost meanwhile
+    places = np.arange(len(ordinals))
+    why = [_why(row, None, nearest) for row in places.tolist()]
+    centers = Centers(ordinals, vectors, nearest, places, kept.radius or 0.0, 1)
+    return Ranking(strategy.name, ordinals, vectors, np.ones(len(ordinals), dtype=bool), None, why, centers)
 
 
 def _of_sets(plan: Plan, strategy: Strategy, kept: Sequence[Kept], pool: Pool, measure: Measure | None) -> Ranking:
     """Let the strategy look at its candidates, in the order of their ordinals: no matter which shard was first."""
-    ordinals = np.unique(np.concatenate([one.ordinals for one in kept]))
-    found, vectors = pool.gather(ordinals)
-    ordinals = ordinals[found]
+    offered = np.unique(np.concatenate([one.ordinals for one in kept]))
+    found, vectors = pool.gather(offered)
+    ordinals = offered[found]
     if not len(ordinals):
         return Ranking(strategy.name, ordinals, vectors, np.ones(0, dtype=bool), None, [])
-    candidates = _candidates(plan, strategy, kept, pool, measure, ordinals, vectors)
+    # Ordinals of centers are in order once they are of several shards, and so are their distances.
+    known = kept[0].scores[found] if kept[0].radius is not None else None
+    candidates = _candidates(plan, strategy, pool, measure, ordinals, vectors, known)
     rng = np.random.default_rng([plan.seed, zlib.crc32(strategy.name.encode())])
     picked = strategy.function_for(plan.task)(candidates, int(_SPARE * plan.depth) + 1, rng)
-    facts: dict[str, Any] = {}
-    nearest = candidates.nearest_distance
-    if kept[0].radius is not None and nearest is not None:
-        radii: dict[str, Any] = {"of_shards": kept[0].radius, "shards": kept[0].shards}
-        facts = radius_facts(vectors, picked, plan.depth, nearest, **radii)
-    why = [_why(row, candidates.uncertainty, nearest) for row in picked.tolist()]
-    return Ranking(strategy.name, ordinals[picked], vectors[picked], np.ones(len(picked), dtype=bool), None, why, facts)
+    centers = None
+    if kept[0].radius is not None and known is not None:
+        centers = Centers(ordinals, vectors, known, picked, kept[0].radius, kept[0].shards)
+    why = [_why(row, candidates.uncertainty, candidates.nearest_distance) for row in picked.tolist()]
+    everything = np.ones(len(picked), dtype=bool)
+    return Ranking(strategy.name, ordinals[picked], vectors[picked], everything, None, why, centers)
 
 
 def _candidates(
     plan: Plan,
     strategy: Strategy,
-    kept: Sequence[Kept],
     pool: Pool,
     measure: Measure | None,
     ordinals: Int64,
     vectors: Float32,
+    known: Float64 | None,
 ) -> Candidates:
     answers, uncertainty = doubt(plan.task, pool.model, vectors) if pool.model is not None else (None, None)
     if strategy.wants_distance:  # as Postgres and the shards measure it: of the vectors as they are
-        # Ordinals of centers are in order once they are of several shards, and so are their distances.
-        known = kept[0].scores if kept[0].radius is not None else pool.nearest(ordinals, vectors)
-        return Candidates(vectors, answers, uncertainty, None, known)
+        nearest = pool.nearest(ordinals, vectors) if known is None else known
+        return Candidates(vectors, answers, uncertainty, None, nearest)
     labeled = pool.labeled() if strategy.wants_labeled else vectors[:0]
     in_measure = (lambda rows: rows) if measure is None else measure.of
     return Candidates(in_measure(vectors), answers, uncertainty, in_measure(labeled) if len(labeled) else None)

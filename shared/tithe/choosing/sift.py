@@ -118,6 +118,8 @@ def sift(shard: Shard, sieve: Sieve) -> Kept:
     ValueError
         If the model's answers are no probabilities (NaN, say), or the strategy does not serve the task.
     """
+    if not len(shard.opened):  # all are labeled, or the shard's blocks were lost: nothing, by any rule
+        return replace(_NONE, radius=0.0 if sieve.keep is Keep.CENTERS else None)
     if sieve.keep is Keep.CENTERS:
         return _centers(shard, sieve)
     if sieve.by == "random":
@@ -187,8 +189,6 @@ def doubt(task: str, model: LinearModel, rows: Float32) -> tuple[Float64, Float6
 def _centers(shard: Shard, sieve: Sieve) -> Kept:
     """Farthest first within the shard. Closed rows are at distance 0: they are never a center, nor far from one."""
     ordinals = shard.rows.ordinals()
-    if not len(shard.opened):
-        return Kept(shard.opened, np.empty(0), radius=0.0)
     parts = [rows for _, rows in shard.rows.runs(len(ordinals))]
     vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
     distance = np.where(np.isin(ordinals, shard.opened, assume_unique=True), shard.nearest(), 0.0)

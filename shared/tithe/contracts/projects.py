@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import datetime
 from enum import StrEnum
@@ -25,6 +26,22 @@ def _one_or_a_mix(sent: Any) -> Any:
     if abs(sum(sent.values()) - 1) > _SHARES_TOLERANCE:
         raise ValueError(f"the shares sum to {sum(sent.values()):g}, not to 1")
     return sent
+
+
+def strategy_from(stored: Any) -> Any:
+    """A strategy as a row holds it: a name, or a mix as JSON.
+
+    Examples
+    --------
+    >>> strategy_from("margin"), strategy_from('{"margin": 0.9, "random": 0.1}')
+    ('margin', {'margin': 0.9, 'random': 0.1})
+    """
+    return json.loads(stored) if isinstance(stored, str) and stored.startswith("{") else stored
+
+
+def stored_as(strategy: str | dict[str, float]) -> str:
+    """A strategy as a row holds it; :func:`strategy_from` reads it."""
+    return strategy if isinstance(strategy, str) else json.dumps(strategy)
 
 
 _LONGEST_STRATEGY = 100
@@ -147,7 +164,7 @@ class Project(BaseModel):
     name: str
     task: Task
     labels: list[str]
-    strategy: str | dict[str, float]
+    strategy: Annotated[str | dict[str, float], BeforeValidator(strategy_from)]
     near_duplicate: float | None = None
     metric: Metric
     encoder: str | None

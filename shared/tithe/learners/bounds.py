@@ -213,7 +213,9 @@ def _yes_bound(model: LinearModel, logits: Float32, error: float) -> tuple[Float
     yes = np.add.reduce((logits > error).view(np.uint8), axis=0, dtype=np.uint8)
     open_ = np.add.reduce((np.abs(logits) <= error).view(np.uint8), axis=0, dtype=np.uint8)
     evenest = np.clip(np.full_like(yes, members // 2), yes, yes + open_)
-    levels = np.add.reduce(votes.entropy_of_yes_counts(evenest, members), axis=0)
+    terms = votes.entropy_of_yes_counts(evenest, members)
+    # Twice where it is alone: NumPy adds up a lone column in another order than columns side by side.
+    levels = np.add.reduce(np.repeat(terms, 2, axis=1) if terms.shape[1] == 1 else terms, axis=0)[: terms.shape[1]]
     high = np.maximum(levels / model.n_classes, 0.0)
     return np.where(open_.any(axis=0), 0.0, high), high
 

@@ -71,6 +71,7 @@ def _fold(
     block = rows - origin
     own = _squares(block).astype(np.float64)
     error = 2 * (rows.shape[1] + 16) * float(np.finfo(np.float32).eps) * (own + float(squares.max()))
+    error += rows.shape[1] * float(np.finfo(np.float32).tiny)  # what underflows on the way
     kept = np.square(distances, dtype=np.float64)
     products = block @ shifted.T
     products *= -2.0

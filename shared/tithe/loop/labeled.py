@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from tithe.errors import Conflict
 from tithe.loop.features import Ordinals, PoolVectors, Vectors
 from tithe.loop.folding import fold
 from tithe.storage import labeled
@@ -31,13 +32,23 @@ class HasDatabase(Protocol):
         """The database."""
 
 
+def read_up_to(database: Database, project_id: UUID, watermark: int) -> LabeledSet | None:
+    """The set, None where there is none. Raises Conflict where it is behind, and labeled items would count as far."""
+    of = database.run(lambda unit: labeled.read(unit, project_id))
+    if of is not None and of.watermark < watermark:
+        raise Conflict(
+            f"the labeled vectors are those up to answer {of.watermark}, not up to {watermark}",
+            remedy="it is tried again; a trainer of an older version may have begun the round",
+        )
+    return of
+
+
 def labeled_vectors(runtime: HasDatabase, project_id: UUID, watermark: int) -> Vectors:
     """Every labeled vector, shape (n, d) float32, in the order they came in; n = 0 while nothing is labeled.
 
-    `watermark` is the round's: its trainer has brought every vector up to there.
+    `watermark` is the round's: its trainer has brought every vector up to there. Raises Conflict where it has not.
     """
-    del watermark
-    of = runtime.database.run(lambda unit: labeled.read(unit, project_id))
+    of = read_up_to(runtime.database, project_id, watermark)
     if of is None:
         return np.empty((0, 0), dtype=np.float32)
     pages = [page.vectors for page in _pages(runtime.database, of)]
@@ -66,9 +77,13 @@ def nearest_distances(
     -------
     ndarray
         Shape (n,), float64; infinity while nothing is labeled.
+
+    Raises
+    ------
+    Conflict
+        Where the vectors are not up to the watermark.
     """
-    del watermark
-    of = runtime.database.run(lambda unit: labeled.read(unit, project_id))
+    of = read_up_to(runtime.database, project_id, watermark)
     found = np.full(len(ordinals), np.inf, dtype=np.float32)
     if of is None or not of.vectors or not len(vectors):
         return found.astype(np.float64)

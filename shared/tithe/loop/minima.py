@@ -21,7 +21,7 @@ from tithe.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
 from tithe.errors import Conflict
 from tithe.loop.features import PoolVectors
 from tithe.loop.folding import fold
-from tithe.loop.labeled import HasDatabase
+from tithe.loop.labeled import HasDatabase, read_up_to
 from tithe.storage import labeled
 from tithe.storage import minima as kept_minima
 from tithe.storage.database import Database, Unit
@@ -75,8 +75,13 @@ def distances(runtime: HasStores, project_id: UUID, blocks: Sequence[Block], wat
     -------
     ndarray
         Shape (rows,), in the order of the rows' ordinals; infinity where nothing is labeled.
+
+    Raises
+    ------
+    Conflict
+        Where the labeled vectors are not up to the watermark.
     """
-    del watermark
+    read_up_to(runtime.database, project_id, watermark)
     return current(runtime.database, runtime.artifacts, project_id, blocks).distances.astype(np.float64)
 
 

@@ -200,8 +200,8 @@ def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: 
     if current is None or current.state != "selecting":
         return
     project = projects.get(unit, current.project_id)
-    filled = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
-    rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled})
+    filled, slots = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
+    rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled, "slots": slots})
     if current.label_count:
         unit.send(SnapshotLabels(round_id=current.id), project.id)
     maybe_open(unit, project)

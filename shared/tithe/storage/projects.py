@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from psycopg import errors as pg
-from psycopg.types.json import Jsonb
 
-from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec
+from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, stored_as
 from tithe.errors import NameTaken, NotFound
 from tithe.storage.database import Unit
 
@@ -17,7 +16,7 @@ def create(unit: Unit, spec: ProjectSpec) -> Project:
     """Make the project with its counters. Raises NameTaken."""
     try:
         values = spec.resolved().model_dump(mode="json")
-        made = unit.one("projects.create", Project, **{**values, "strategy": Jsonb(values["strategy"])})
+        made = unit.one("projects.create", Project, **{**values, "strategy": stored_as(values["strategy"])})
     except pg.UniqueViolation as error:
         raise _name_taken(spec.name) from error
     if made is None:
@@ -47,7 +46,7 @@ def patch(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
     """Change what was sent. Raises NotFound, NameTaken."""
     sent = change.model_dump(exclude_unset=True)
     values = {name: sent.get(name) for name in ProjectPatch.model_fields}
-    values["strategy"] = None if change.strategy is None else Jsonb(change.strategy)
+    values["strategy"] = None if change.strategy is None else stored_as(change.strategy)
     lifted = {name for name, value in sent.items() if value is None}
     try:
         changed = unit.one(

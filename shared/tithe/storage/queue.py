@@ -167,8 +167,13 @@ def half_answered(unit: Unit, project_id: UUID, overlap: int, limit: int) -> lis
     return [row[0] for row in unit.rows("queue.half_answered", project_id=project_id, overlap=overlap, limit=limit)]
 
 
-def swap_ready(unit: Unit, project_id: UUID, round_id: UUID, overlap: int, choices: Sequence[Choice]) -> int:
-    """Put the round's choices in place of the queue that was served so far; how many stand in it now."""
+def swap_ready(
+    unit: Unit, project_id: UUID, round_id: UUID, overlap: int, choices: Sequence[Choice]
+) -> tuple[int, int]:
+    """Put the round's choices in place of the queue that was served so far.
+
+    How many stand in it now, and how often they can be handed out in all.
+    """
     filled = unit.run(
         "queue.fill_ready",
         project_id=project_id, round_id=round_id, overlap=overlap,
@@ -179,4 +184,4 @@ def swap_ready(unit: Unit, project_id: UUID, round_id: UUID, overlap: int, choic
         whys=[Jsonb(choice.why) for choice in choices],
     )  # fmt: skip
     unit.run("queue.clear_ready", project_id=project_id, round_id=round_id)
-    return filled
+    return filled, int(unit.value("queue.round_slots", project_id=project_id, round_id=round_id))

@@ -10,7 +10,11 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from tithe.contracts.projects import stored_as, strategy_from
 from tithe.storage.database import Unit
+
+#: A name from the catalog, or names with their shares.
+Strategy = str | dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Round:
     number: int
     state: str
     reason: str
-    strategy: str | dict[str, float]
+    strategy: Strategy
     near_duplicate: float | None
     seed: int
     depth: int
@@ -37,6 +41,9 @@ class Round:
     scoring_at: datetime | None
     selecting_at: datetime | None
     ended_at: datetime | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", strategy_from(self.strategy))
 
 
 @dataclass(frozen=True)
@@ -94,17 +101,20 @@ class Point:
     score: float | None
     score_from: str | None
     facts: dict[str, Any]
-    strategy: str | dict[str, float]
+    strategy: Strategy
     ended_at: datetime | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", strategy_from(self.strategy))
 
 
 def request(
-    unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: str | dict[str, float],
+    unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: Strategy,
     near_duplicate: float | None, seed: int, depth: int, watermark: int, label_count: int,
 ) -> Round | None:  # fmt: skip
     """Open a round; None: one is unfinished. The caller holds the project's progress row."""
     made = unit.one(
-        "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=Jsonb(strategy),
+        "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=stored_as(strategy),
         near_duplicate=near_duplicate, seed=seed, depth=depth, watermark=watermark, label_count=label_count,
     )  # fmt: skip
     if made is not None:

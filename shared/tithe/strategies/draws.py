@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tithe.strategies.arrays import Float64, Ordinals
-from tithe.strategies.ranking import random_scores
+from tithe.strategies.ranking import draw_chances
 
 
 def draw_keys(weights: Float64, ordinals: Ordinals, seed: int) -> Float64:
@@ -49,7 +49,7 @@ def draw_keys(weights: Float64, ordinals: Ordinals, seed: int) -> Float64:
     1
     """
     weights = np.asarray(weights, dtype=np.float64)
-    chance = random_scores(ordinals, seed)
+    chance = draw_chances(ordinals, seed)
     if weights.shape != chance.shape:
         raise ValueError(f"weights, shape {weights.shape}, must be as long as ordinals, shape {chance.shape}")
     good = np.isfinite(weights) & (weights >= 0.0)

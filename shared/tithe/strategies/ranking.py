@@ -18,7 +18,8 @@ from tithe.strategies.arrays import Float64, Floats, Int64, Ordinals, UInt64
 OrdinalT = TypeVar("OrdinalT", bound=np.integer[Any])
 
 _WEYL = 0x9E3779B97F4A7C15
-_TIE_STREAM, _RANDOM_STREAM = 0, 0x6A09E667F3BCC909  # the second: the fraction of the square root of 2
+#: The fractions of the square roots of 2 and 3: draws that must not know of one another.
+_TIE_STREAM, _RANDOM_STREAM, _DRAW_STREAM = 0, 0x6A09E667F3BCC909, 0xBB67AE8584CAA73B
 
 
 def tie_hash(ordinals: Ordinals, seed: int) -> UInt64:
@@ -96,8 +97,12 @@ def random_scores(ordinals: Ordinals, seed: int) -> Float64:
     >>> bool((random_scores(np.arange(10), seed=1)[4:] == random_scores(np.arange(4, 10), seed=1)).all())
     True
     """
-    top_bits = _hash(_checked_ordinals("ordinals", ordinals), seed, _RANDOM_STREAM) >> np.uint64(11)
-    return top_bits.astype(np.float64) * 2.0**-53
+    return _uniform(ordinals, seed, _RANDOM_STREAM)
+
+
+def draw_chances(ordinals: Ordinals, seed: int) -> Float64:
+    """As :func:`random_scores`, and independent of them: a weighted draw must not be the random sample over again."""
+    return _uniform(ordinals, seed, _DRAW_STREAM)
 
 
 def top_k(scores: Floats, ordinals: Ordinals, k: int, seed: int) -> Int64:
@@ -200,6 +205,11 @@ def merge_top_k(
     merged, merged_scores = np.concatenate(all_ordinals), np.concatenate(all_scores)
     best = top_k(merged_scores, merged, k, seed)
     return cast("npt.NDArray[OrdinalT]", merged[best]), merged_scores[best]
+
+
+def _uniform(ordinals: Ordinals, seed: int, stream: int) -> Float64:
+    top_bits = _hash(_checked_ordinals("ordinals", ordinals), seed, stream) >> np.uint64(11)
+    return top_bits.astype(np.float64) * 2.0**-53
 
 
 def _hash(ordinals: Ordinals, seed: int, stream: int) -> UInt64:

@@ -14,6 +14,10 @@ from tithe.strategies.sampling import rows_in_proportion, sample_rows
 REFERENCE_ROWS = 4096
 #: From a larger pool so many draws, in proportion to the doubt, are the ones that may be chosen; never fewer than 4 k.
 CANDIDATE_DRAWS = 8192
+#: Wider vectors are projected to so many numbers first: the products between them stay, give or take a few hundredths.
+MOST_NUMBERS = 1024
+#: Labeled rows whose squares are summed at a time.
+_KNOWN_ROWS = 4096
 
 
 def answer_variance(probabilities: Floats) -> Float64:
@@ -100,7 +104,10 @@ def variance_reduction(
     -----
     Greedy and exact up to 4,096 vectors: after each pick the inverse changes by one rank, so a pick costs two products
     of the candidates with a vector. From more, B is of 4,096 rows drawn at random, and one of 8,192 draws in proportion
-    to the variance is picked. Time O((c + m) d² + d³ + k (c + k) d) for c candidates, memory O((c + k + d) d).
+    to the variance is picked. Time O((c + m) d² + d³ + k (c + k) d) for c candidates and m labeled, memory
+    O((c + k + d) d). Vectors of more than 1,024 numbers are projected to so many at random first (Johnson &
+    Lindenstrauss 1984, Extensions of Lipschitz mappings into a Hilbert space, Contemporary Mathematics 26,
+    pp. 189-206), which bounds d.
 
     References
     ----------
@@ -129,12 +136,18 @@ def variance_reduction(
         return np.empty(0, dtype=np.int64)
     if not weight.any():
         weight = np.ones(n)
+    if vectors.shape[1] > MOST_NUMBERS:
+        directions = rng.standard_normal((vectors.shape[1], MOST_NUMBERS), dtype=np.float32) / math.sqrt(MOST_NUMBERS)
+        vectors, given = vectors @ directions, given @ directions
     reference = sample_rows(n, REFERENCE_ROWS, rng)
     rows = _unit_scale(vectors[reference])
     scale = math.sqrt(float((rows**2).sum()) / len(rows)) or 1.0
     pool = _weighted_squares(rows / scale, weight[reference]) / len(rows)
     asked = float((weight[reference] ** 2).sum() / weight[reference].sum()) if weight[reference].any() else 1.0
-    known = _weighted_squares(_unit_scale(given) / scale, np.full(len(given), asked))
+    known = np.zeros((vectors.shape[1], vectors.shape[1]))
+    for start in range(0, len(given), _KNOWN_ROWS):
+        part = _unit_scale(given[start : start + _KNOWN_ROWS]) / scale
+        known += _weighted_squares(part, np.full(len(part), asked))
     inverse = np.linalg.inv(known + ridge * np.eye(vectors.shape[1])).astype(np.float64, copy=False)
     positions = _candidates(weight, k, rng)
     picks = _greedy(_unit_scale(vectors[positions]) / scale, weight[positions], k, inverse, pool)

@@ -147,3 +147,13 @@ def test_what_is_wrong_is_refused(changes: dict[str, object], message: str) -> N
     good = {"vectors": cloud(9, 3), "variance": np.full(9, 0.5), "k": 2, "rng": np.random.default_rng(0)}
     with pytest.raises(ValueError, match=message):
         variance_reduction(**(good | changes))  # type: ignore[arg-type]
+
+
+def test_vectors_of_many_numbers_are_projected_and_still_spread_over_what_is_open() -> None:
+    rng = np.random.default_rng(0)
+    centers = rng.normal(size=(4, 3000)) / np.sqrt(3000)
+    rows = (centers[np.arange(400) % 4] + 0.1 * rng.normal(size=(400, 3000)) / np.sqrt(3000)).astype(np.float32)
+    picks = variance_reduction(rows, np.full(400, 0.5), 4, np.random.default_rng(1))
+    assert set((picks % 4).tolist()) == {0, 1, 2, 3}
+    asked = variance_reduction(rows, np.full(400, 0.5), 2, np.random.default_rng(1), given=rows[[0, 1, 4, 5, 8, 9]])
+    assert set((asked % 4).tolist()) == {2, 3}

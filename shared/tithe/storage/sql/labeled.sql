@@ -6,7 +6,7 @@ FROM labeled_sets WHERE project_id = %(project_id)s
 
 -- name: be_patient
 -- Another trainer may be building the index: minutes, for a large set.
-SELECT set_config('lock_timeout', '600000', true)
+SELECT set_config('lock_timeout', '600000', true), set_config('statement_timeout', '660000', true)
 
 -- name: lock
 SELECT project_id, name, dimension, epoch, seq, vectors, watermark, label_count, waiting, indexed, indexable

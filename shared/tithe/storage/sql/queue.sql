@@ -164,6 +164,9 @@ RETURNING ordinal
 SELECT coalesce(sum(r.open_slots), 0) FROM ready r JOIN progress p ON p.project_id = r.project_id
 WHERE r.project_id = %(project_id)s AND r.round_id = p.current_round
 
+-- name: round_slots
+SELECT coalesce(sum(open_slots), 0) FROM ready WHERE project_id = %(project_id)s AND round_id = %(round_id)s
+
 -- name: fill_ready
 -- Swapping in a round's choice. What was leased or answered since it was chosen is left out here; what slips through
 -- between this snapshot and the commit meets the unique index when it is handed out.

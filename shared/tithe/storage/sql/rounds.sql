@@ -146,7 +146,7 @@ WHERE r.state = 'ready' AND r.ended_at < clock_timestamp() - make_interval(secs 
   AND (q.budget IS NULL OR g.paid_count < q.budget)
   AND q.batch_size > open.slots
   -- A queue that is short because its pool is all alike stays short until some of it was handed out.
-  AND coalesce((r.facts ->> 'queued')::bigint, 0) * q.overlap NOT BETWEEN 1 AND open.slots
+  AND coalesce((r.facts ->> 'slots')::bigint, 0) NOT BETWEEN 1 AND open.slots
   AND (o.item_count - o.test_count) * q.overlap > g.settled_slots
       + (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
          WHERE b.project_id = g.project_id AND b.state = 'open' AND l.state = 'active')

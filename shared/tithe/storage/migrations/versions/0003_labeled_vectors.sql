@@ -25,7 +25,7 @@ CREATE TABLE labeled_sets (
 CREATE FUNCTION labeled_set_is_born() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TABLE IF NOT EXISTS %I (seq bigint PRIMARY KEY, ordinal bigint NOT NULL UNIQUE, vector vector(%s) NOT NULL)',
-                   NEW.name, NEW.dimension);  -- there already: while a dump is restored
+                   NEW.name, NEW.dimension);  -- there already: in a full dump its table comes first
     -- Floats do not compress. Inside the row where they fit, which is also what the planner believes a scan to cost.
     EXECUTE format('ALTER TABLE %I ALTER COLUMN vector SET STORAGE %s', NEW.name,
                    CASE WHEN NEW.dimension <= 2000 THEN 'PLAIN' ELSE 'EXTERNAL' END);

@@ -1,15 +1,15 @@
 -- Several strategies may share a queue, near-duplicates stay out of it, and shards keep a list for each thing asked for.
 
--- A name from the catalog, or names with their shares: {"margin": 0.9, "random": 0.1}.
-ALTER TABLE projects ALTER COLUMN strategy TYPE jsonb USING to_jsonb(strategy);
-ALTER TABLE rounds ALTER COLUMN strategy TYPE jsonb USING to_jsonb(strategy);
+-- `strategy`, of projects and rounds, is a name from the catalog as before, or names with their shares as JSON:
+-- {"margin": 0.9, "random": 0.1}.
 
 -- The cosine similarity from which two items are near-duplicates, never in one queue. NULL: never.
 ALTER TABLE projects ADD COLUMN near_duplicate double precision DEFAULT 0.95
     CHECK (near_duplicate > 0 AND near_duplicate <= 1);
 ALTER TABLE rounds ADD COLUMN near_duplicate double precision;
 
--- What a shard kept of its rows, until the round's choice is made.
+-- What a shard kept of its rows, until the round's choice is made. Takes the place of `ordinals` and `scores` in `shards`,
+-- which a later migration drops: workers of the last release may still write them while they are replaced.
 CREATE TABLE sifted (
     round_id uuid NOT NULL,
     shard    integer NOT NULL,
@@ -21,8 +21,3 @@ CREATE TABLE sifted (
     PRIMARY KEY (round_id, shard, sieve),
     FOREIGN KEY (round_id, shard) REFERENCES shards ON DELETE CASCADE
 );
-INSERT INTO sifted (round_id, shard, sieve, ordinals, scores)
-SELECT s.round_id, s.shard, 'best:' || (r.strategy #>> '{}'), s.ordinals, s.scores
-FROM shards s JOIN rounds r ON r.id = s.round_id
-WHERE s.done AND s.ordinals IS NOT NULL AND r.state IN ('scoring', 'selecting');
-ALTER TABLE shards DROP COLUMN ordinals, DROP COLUMN scores;
