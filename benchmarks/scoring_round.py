@@ -49,9 +49,7 @@ def through_the_queue(
 ) -> tuple[rounds.Round, float]:
     """A round that somebody asks for, once there is nothing new to train on; its scoring and choosing in seconds."""
     with database.unit() as unit:
-        unit.connection.execute(
-            "UPDATE projects SET strategy = %s WHERE id = %s", (stored_as(strategy), project.id)
-        )
+        unit.connection.execute("UPDATE projects SET strategy = %s WHERE id = %s", (stored_as(strategy), project.id))
     asked = turns.ask_for_round(database, project.id)
     wait_for_round(database, project, asked.number)
     done = database.run(lambda unit: rounds.get(unit, asked.id))
