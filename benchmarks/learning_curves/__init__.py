@@ -1,0 +1,1 @@
+"""Learning curves in memory: sets, contestants, the loop without its servers, tables and a picture."""
