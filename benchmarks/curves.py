@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from tithe.cli.demo.data import cache_folder
-from tithe.contracts.projects import DEFAULT_STRATEGY, Task, said
+from tithe.contracts.projects import ProjectSpec, Task, said
 
 STRATEGIES = ["random", "default", "margin", "entropy", "class_balanced_margin", "falcun", "badge"]
 
@@ -48,27 +48,25 @@ def main() -> None:
     if folder is not None and not folder.is_dir():
         sys.exit(f"the data folder {folder} is not there: name another in TITHE_BENCH_DATA or --data")
     cache = cache_folder() / "curves"
-    sets = args.sets or list(SETS)
-    present = [name for name in sets if _there(name, folder, cache)]
-    if not present:
+    defaults = _defaults(args.sets or list(SETS), folder, cache)
+    if not defaults:
         sys.exit("none of the sets is there")
     kept = cache / "curves.jsonl"
     if args.fresh:
         kept.unlink(missing_ok=True)
-    made = _made(kept)
-    wanted = [job for name in present for job in _jobs(args, name)]
+    made = _made(kept, defaults)
+    wanted = [job for name in defaults for job in _jobs(args, name)]
     missing = [job for job in wanted if job not in made]
     kept.parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(args.processes) as pool, kept.open("a") as out:
-        running = {pool.submit(_make, job, folder, cache): job for job in missing}
+        running = {pool.submit(_make, job, defaults[job.set], folder, cache): job for job in missing}
         for ended in track(as_completed(running), "curves", len(running), console=Console(stderr=True)):
             job = running[ended]
-            made[job] = job._asdict() | ended.result() | {"default": _default(job.set)}
+            made[job] = job._asdict() | ended.result() | {"default": defaults[job.set]}
             out.write(json.dumps(made[job]) + "\n")
             out.flush()
     curves = [made[job] for job in wanted]
-    print(f"default: {said(_default(present[0]))}")
-    report("curves", table.rows(curves, {name: SETS[name].metric for name in present}))
+    report("curves", table.rows(curves, {name: SETS[name].metric for name in defaults}))
     picture.draw(curves, Path(__file__).parents[1] / "docs" / "images" / "curves.png")
 
 
@@ -89,13 +87,21 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _there(name: str, folder: Path | None, cache: Path) -> bool:
-    try:
-        draw(SETS[name], folder, cache, 0)
-    except NoData as absent:
-        print(f"left out: {absent}")
-        return False
-    return True
+def _defaults(names: Sequence[str], folder: Path | None, cache: Path) -> dict[str, Any]:
+    """Of each set that is there, what a project with its classes uses that names no strategy."""
+    found: dict[str, Any] = {}
+    for name in names:
+        try:
+            classes = draw(SETS[name], folder, cache, 0).classes
+        except NoData as absent:
+            print(f"left out: {absent}")
+            continue
+        task = Task.MULTILABEL if SETS[name].several else Task.VECTORS
+        found[name] = (
+            ProjectSpec(name=name, task=task, labels=[f"class {at}" for at in range(classes)]).resolved().strategy
+        )
+        print(f"{name}: the default is {said(found[name])}")
+    return found
 
 
 def _jobs(args: argparse.Namespace, name: str) -> Iterator[Job]:
@@ -108,33 +114,27 @@ def _jobs(args: argparse.Namespace, name: str) -> Iterator[Job]:
                 yield Job(name, head, strategy, seed, args.limit or SETS[name].limit, args.growth)
 
 
-def _made(kept: Path) -> dict[Job, dict[str, Any]]:
+def _made(kept: Path, defaults: Mapping[str, Any]) -> dict[Job, dict[str, Any]]:
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
-    still = [row for row in rows if row["strategy"] != "default" or row["default"] == _default(row["set"])]
+    still = [row for row in rows if row["strategy"] != "default" or row["default"] == defaults.get(row["set"])]
     return {Job(*(row[field] for field in Job._fields)): row for row in still}
 
 
-def _default(name: str) -> str | dict[str, float]:
-    """What a project uses that names no strategy."""
-    return DEFAULT_STRATEGY[Task.MULTILABEL if SETS[name].several else Task.VECTORS]
-
-
-def _make(job: Job, folder: Path | None, cache: Path) -> dict[str, Any]:
+def _make(job: Job, default: Any, folder: Path | None, cache: Path) -> dict[str, Any]:
     problem, head = draw(SETS[job.set], folder, cache, job.seed), HEADS[job.head]
     with threadpool_limits(1):  # as many processes as cores, one thread each
         if job.strategy == "all":
             return full_pool(problem, head, job.seed)
-        contestant = _contestant(job)
+        contestant = _contestant(job, default)
         return replay(problem, contestant, head, job.seed, limit=job.limit, growth=job.growth)
 
 
-def _contestant(job: Job) -> Contestant:
-    default = contestants.of_the_product(_default(job.set))
+def _contestant(job: Job, default: Any) -> Contestant:
     if job.strategy == "random":
         return contestants.at_random
     if job.strategy in peers.STRATEGIES:
-        return peers.of_scikit_activeml(job.strategy, default)
-    return default if job.strategy == "default" else contestants.of_the_product(job.strategy)
+        return peers.of_scikit_activeml(job.strategy, contestants.of_the_product(default))
+    return contestants.of_the_product(default if job.strategy == "default" else job.strategy)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from tithe.choosing.choose import choose
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Shard, merge, sift
-from tithe.contracts.projects import DEFAULT_STRATEGY, Project, Task, said, stored_as
+from tithe.contracts.projects import Project, Task, default_strategy, said, stored_as
 from tithe.embedded.stack import Stack, StackOptions
 from tithe.learners.linear_model import LinearModel
 from tithe.loop import rounds as turns
@@ -39,9 +39,15 @@ from tithe.storage.database import Database
 from tithe.storage.migrate import migrate
 
 STRATEGIES: tuple[str | dict[str, float], ...] = (
-    DEFAULT_STRATEGY[Task.VECTORS], "margin", "vote_entropy", "class_balanced_margin", "badge", "uncertainty_herding",
+    default_strategy(Task.VECTORS, 4),
+    default_strategy(Task.VECTORS, 77),
+    "margin",
+    "vote_entropy",
+    "class_balanced_margin",
+    "badge",
+    "uncertainty_herding",
     "k_center",
-)  # fmt: skip
+)
 
 
 def through_the_queue(

@@ -178,7 +178,7 @@ def test_the_learning_curve_is_told_as_json_and_as_csv(gateway: TestClient, runt
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [(row["labels"], row["score_from"], row["strategy"]) for row in rows] == [
-        (count, "test_set", "0.5 falcun + 0.5 variance_reduction") for count in ("10", "20")
+        (count, "test_set", "0.5 entropy + 0.5 variance_reduction") for count in ("10", "20")
     ]  # fmt: skip
     assert gateway.get(f"{at}/history?format=xml").status_code == 422
 

@@ -71,13 +71,24 @@ class Task(StrEnum):
     VECTORS = "vector_classification"
 
 
-#: Chosen by measurement: docs/decisions/0008-default-strategy.md. Before there is a model something else chooses.
-DEFAULT_STRATEGY: dict[Task, str | dict[str, float]] = {
-    Task.TEXT: {"falcun": 0.5, "variance_reduction": 0.5},
-    Task.VECTORS: {"falcun": 0.5, "variance_reduction": 0.5},
-    Task.MULTILABEL: {"entropy": 0.5, "variance_reduction": 0.5},
-    Task.TOKENS: "typical_in_stages",
-}
+#: Up to so many classes entropy is the better half of the default; with more it asks for what nobody can tell apart.
+_FEW_CLASSES = 8
+
+
+def default_strategy(task: Task, classes: int) -> str | dict[str, float]:
+    """How a project chooses that does not say: by measurement, docs/decisions/0008-default-strategy.md.
+
+    Before there is a model something else chooses: :data:`tithe.choosing.mix.WITHOUT_MODEL`.
+
+    Examples
+    --------
+    >>> default_strategy(Task.TEXT, 4), default_strategy(Task.TEXT, 77)
+    ({'entropy': 0.5, 'variance_reduction': 0.5}, {'falcun': 0.5, 'variance_reduction': 0.5})
+    """
+    if task is Task.TOKENS:
+        return "typical_in_stages"
+    doubt = "entropy" if task is Task.MULTILABEL or classes <= _FEW_CLASSES else "falcun"
+    return {doubt: 0.5, "variance_reduction": 0.5}
 
 
 class ProjectSpec(BaseModel):
@@ -90,7 +101,7 @@ class ProjectSpec(BaseModel):
     labels: list[ClassName] = Field(min_length=1, max_length=10_000, description="the classes, or the entity types")
     strategy: Strategy | None = Field(
         default=None,
-        description='a name from the catalog, or a mix: {"margin": 0.9, "random": 0.1}; default: by task, measured',
+        description='a name from the catalog, or a mix: {"margin": 0.9, "random": 0.1}; default: by task and classes',
     )
     near_duplicate: Similarity | None = Field(
         default=NEAR_DUPLICATE,
@@ -122,7 +133,7 @@ class ProjectSpec(BaseModel):
 
     def resolved(self, default_encoder: str = "minilm") -> Self:
         """The specification with what the task decides filled in."""
-        strategy = self.strategy or DEFAULT_STRATEGY[self.task]
+        strategy = self.strategy or default_strategy(self.task, len(self.labels))
         encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
         return self.model_copy(update={"strategy": strategy, "encoder": encoder})
 
