@@ -105,3 +105,13 @@ def test_the_page_about_strategies_holds_the_catalog_as_the_command_prints_it():
     from tithe.strategies.catalog import CATALOG
 
     assert as_markdown(CATALOG.values()) in (ROOT / "docs/strategies.md").read_text("utf-8")
+
+
+def test_what_intake_takes_no_strategy_refuses():
+    import numpy as np
+
+    from tithe.gateway.checks import LONGEST_SQUARED
+    from tithe.strategies.distances import checked_vectors
+
+    longest = np.full((2, 4), np.sqrt(LONGEST_SQUARED / 4), dtype=np.float32)
+    assert checked_vectors("vectors", longest).shape == (2, 4)

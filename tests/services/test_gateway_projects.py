@@ -149,6 +149,7 @@ BAD_MIXES = [
     ({"margin": "all"}, "body.strategy", "share of 'margin'"),
     ({"margin": 0.5, "x" * 200: 0.5}, "body.strategy", "names of strategies"),
     ({"margin": 0.5, "margim": 0.5}, "body.strategy.margim", "did you mean 'margin'"),
+    ("", "body.strategy", "no strategy is called ''"),
 ]
 
 
@@ -159,6 +160,12 @@ def test_a_mix_that_is_none_is_refused_with_what_is_wrong(gateway: TestClient, m
     assert says in made.text
     at = gateway.post("/v1/projects", json=NEWS).headers["location"]
     assert gateway.patch(at, json={"strategy": mix}).status_code == 422
+
+
+def test_half_a_character_in_a_mix_is_refused(gateway: TestClient):
+    sent = json.dumps(NEWS | {"strategy": {"\ud800": 1}})
+    answer = gateway.post("/v1/projects", content=sent, headers=JSON)
+    assert (answer.status_code, answer.json()["place"]) == (422, "body.strategy")
 
 
 def test_a_strategy_that_cannot_serve_the_task_is_refused_with_the_reason_and_the_nearest_that_can(gateway: TestClient):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -158,6 +159,8 @@ def _mix(strategy: str | None) -> str | dict[str, float] | None:
             mix[name.strip()] = float(share)
         except ValueError:
             raise typer.BadParameter(f"{part.strip()!r} is not NAME=SHARE, as in margin=0.9,random=0.1") from None
+    if not all(map(math.isfinite, mix.values())):
+        raise typer.BadParameter("shares are numbers from 0 to 1 that sum to 1, as in margin=0.9,random=0.1")
     return mix
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: What Postgres' vector type holds.
 MOST_NUMBERS = 16_000
-#: Squared. Longer vectors overflow float32 where two of them are compared.
-LONGEST_SQUARED = 1e36
+#: Squared. Strategies refuse longer vectors: sums of a trillion squares are to stay within float32.
+LONGEST_SQUARED = 1e26
 _LONGEST_ID = 500
 _DEEPEST = 20
 

@@ -32,7 +32,7 @@ def checked_strategy(strategy: str | dict[str, float], task: Task) -> None:
 def resolved(spec: ProjectSpec) -> ProjectSpec:
     """The specification with every default filled in. Raises UnknownStrategy, BadInput."""
     whole = spec.resolved()
-    checked_strategy(whole.strategy or "", whole.task)
+    checked_strategy("" if whole.strategy is None else whole.strategy, whole.task)
     if whole.encoder is not None:
         from tithe.learners.registry import encoder_names
 

@@ -8,33 +8,53 @@ from tithe.learners.protocol import Float32, Float64
 from tithe.strategies.near_duplicates import Apart
 
 _UNIT = 1e-2
+#: Between the quartiles of a normal distribution lie so many standard deviations.
+_QUARTILES = 1.349
+#: A spread of less than this share of a column's size is that of float32's rounding.
+_ROUNDING = 1e-6
+#: No number counts as farther from the middle, so that squares stay within float32.
+_FARTHEST = np.float32(1e6)
 
 
 class Measure:
     """The measure of a pool, taken from some of its rows at random.
 
     Vectors of length one are compared as they are. Others are no embeddings made for that: each number is brought to
-    mean 0 and variance 1 / d over the sample, as the linear learner does, or one large column would decide alone.
+    middle 0 and spread 1 / sqrt(d), or one large column would decide alone. Middle and spread are the median and the
+    quartiles' (of columns where these are one, the mean and the standard deviation), so that a few rows far off do not
+    make all others look alike.
     """
 
     def __init__(self, sample: Float32) -> None:
-        self._mean: Float32 | None = None
+        self._middle: Float32 | None = None
         self._scale: Float32 | None = None
         off = np.abs(np.einsum("ij,ij->i", sample, sample, dtype=np.float64) - 1)
         if len(sample) > 1 and np.median(off) > _UNIT:  # the median: a row that is off must not decide for all
-            spread = sample.std(axis=0, dtype=np.float64)
-            constant = spread <= 1e-6 * np.abs(sample).max(axis=0)  # nothing but rounding, for numbers of that size
-            scale = np.where(constant, 0, 1 / np.where(constant, 1, spread)) / np.sqrt(max(1, (~constant).sum()))
-            self._mean, self._scale = sample.mean(axis=0, dtype=np.float64).astype(np.float32), scale.astype(np.float32)
+            self._middle, self._scale = _measured(sample.astype(np.float64))
 
     @property
     def plain(self) -> bool:
         """Whether vectors are compared as they are."""
-        return self._mean is None
+        return self._middle is None
 
     def of(self, rows: Float32) -> Float32:
         """The rows in this measure, float32 of the same shape."""
-        return rows if self._mean is None or self._scale is None else (rows - self._mean) * self._scale
+        if self._middle is None or self._scale is None:
+            return rows
+        measured: Float32 = np.clip((rows - self._middle) * self._scale, -_FARTHEST, _FARTHEST)
+        return measured
+
+
+def _measured(sample: Float64) -> tuple[Float32, Float32]:
+    """The middle and the scale of each column; a scale of 0 where it tells nothing but rounding."""
+    low, middle, high = np.percentile(sample, (25, 50, 75), axis=0)
+    even = high > low
+    middle = np.where(even, middle, sample.mean(axis=0))
+    spread = np.where(even, (high - low) / _QUARTILES, sample.std(axis=0))
+    rounding = np.maximum(_ROUNDING * np.median(np.abs(sample), axis=0), np.finfo(np.float32).tiny)
+    told = spread > rounding
+    scale = np.where(told, 1 / np.where(told, spread, 1), 0) / np.sqrt(max(1, told.sum()))
+    return middle.astype(np.float32), scale.astype(np.float32)
 
 
 class Admission:

@@ -67,6 +67,8 @@ def choose(plan: Plan, lists: Mapping[str, Kept], pool: Pool, beside: Int64 | No
     if len(queue.chosen) > ranked:
         facts["filled_up"] = len(queue.chosen) - ranked
     everything = np.array([one.ordinal for one in queue.chosen], dtype=np.int64)
+    if beside is not None:
+        everything = np.concatenate([beside, everything])
     for ranking in rankings:
         if ranking.centers is not None:
             facts |= radius_facts(ranking.centers, everything)

@@ -64,7 +64,7 @@ def radius_facts(kept: Centers, chosen: Int64) -> dict[str, Any]:
     kept
         What the shards kept.
     chosen
-        The ordinals of the whole queue.
+        The ordinals of the whole queue, with those that stood in it before.
 
     References
     ----------
@@ -76,10 +76,11 @@ def radius_facts(kept: Centers, chosen: Int64) -> dict[str, Any]:
     apart = radius_of_last(kept.vectors, within, kept.nearest) if len(within) > depth else 0.0
     first = set(kept.ordinals[kept.order[:depth]].tolist())
     exact = kept.shards == 1 and len(within) > depth and first == set(chosen.tolist())
-    return {
+    ends = {
         "radius_at_most": apart if exact else kept.of_shards + _left_by(kept, chosen),
         "radius_of_any_choice_at_least": max(kept.of_shards, apart) / 2,
     }
+    return {name: end for name, end in ends.items() if np.isfinite(end)}  # infinite: nothing is labeled, nothing chosen
 
 
 def _left_by(kept: Centers, chosen: Int64) -> float:

@@ -19,7 +19,7 @@ def _one_or_a_mix(sent: Any) -> Any:
     if not isinstance(sent, dict) or not sent:
         raise ValueError('a strategy is a name, or names with their shares: {"margin": 0.9, "random": 0.1}')
     for name, share in sent.items():
-        if not isinstance(name, str) or len(name) > _LONGEST_STRATEGY:
+        if not isinstance(name, str) or len(name) > _LONGEST_STRATEGY or not name.isascii():
             raise ValueError("a mix is of names of strategies")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise ValueError(f"the share of {name[:40]!r} is not a number above 0 and up to 1")
@@ -133,7 +133,7 @@ class ProjectSpec(BaseModel):
 
     def resolved(self, default_encoder: str = "minilm") -> Self:
         """The specification with what the task decides filled in."""
-        strategy = self.strategy or default_strategy(self.task, len(self.labels))
+        strategy = default_strategy(self.task, len(self.labels)) if self.strategy is None else self.strategy
         encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
         return self.model_copy(update={"strategy": strategy, "encoder": encoder})
 

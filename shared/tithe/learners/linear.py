@@ -196,7 +196,8 @@ def _standardisation(vectors: Float32, pool: Float32) -> tuple[Float32 | None, F
     if np.abs((rows**2).sum(axis=1) - 1).max() < 1e-2:
         return None, None
     spread = rows.std(axis=0)
-    constant = spread <= 1e-6 * np.abs(rows).max(axis=0)  # nothing but rounding, for numbers of that size
+    # Nothing but rounding, for numbers of that size; or so little that its inverse is beyond float32.
+    constant = spread <= np.maximum(1e-6 * np.abs(rows).max(axis=0), np.finfo(np.float32).tiny)
     scale = np.where(constant, 0, 1 / np.where(constant, 1, spread)) / np.sqrt(max(1, (~constant).sum()))
     return rows.mean(axis=0).astype(np.float32), scale.astype(np.float32)
 

@@ -141,3 +141,39 @@ def test_a_narrow_column_counts_beside_a_wide_one():
     rows[:, 3] = 1234.5  # tells nothing, and must not be blown up
     assert np.isfinite(Measure(rows).of(rows)).all()
     assert np.abs(Measure(rows).of(rows)[:, 3]).max() == 0
+
+
+def test_a_few_rows_far_off_do_not_make_the_others_alike():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 8)).astype(np.float32)
+    rows[:30] = -999_999  # a sentinel for what is missing
+    rows[30] = 1e12
+    door = Admission(0.95, Measure(rows[40:440]))
+    assert sum(door.admit(row) for row in rows[40:440]) > 390
+    far = Measure(rows)
+    door = Admission(0.95, far)
+    assert sum(door.admit(row) for row in rows[40:440]) > 390
+    assert np.isfinite(far.of(np.full((1, 8), 1e13, np.float32))).all()
+
+
+def test_a_column_too_narrow_for_float32_tells_nothing():
+    rows = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    rows[:, 3] *= np.float32(1e-40)
+    assert np.isfinite(Measure(rows).of(rows)).all()
+    model = LinearLearner().fit(rows, (rows[:, 0] > 0).astype(np.int64), 2, task="single", seed=1, members=2)
+    assert np.isfinite(model.predict_proba(rows)).all()
+
+
+def test_a_core_set_that_nothing_can_join_says_nothing_of_its_radius():
+    made = pool(labels=0, model=False)
+    made.vectors[:] = made.vectors[0]
+    plan = made.plan("k_center", 5, 0.95)
+    lists = {sieve.name: merge(sieve, [sift(one, sieve) for one in made.shards([])], 11) for sieve in plan.sieves()}
+
+    def gather(ordinals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones(len(ordinals), dtype=bool), made.vectors[ordinals]
+
+    around = Pool(gather, None, lambda: made.vectors[:0], lambda _, rows: made.nearest(rows))
+    choice = choose(plan, lists, around, np.array([7]))
+    assert choice.chosen == []
+    assert all(np.isfinite(value) for value in choice.facts.values())
