@@ -60,7 +60,7 @@ def rows(curves: Sequence[Curve], metrics: Mapping[str, str]) -> list[dict[str, 
     Parameters
     ----------
     curves
-        With set, head, strategy, seed, labels, accuracy, macro_f1; and the full-pool scores as strategy ``"all"``.
+        With set, head, strategy, seed, growth, labels, accuracy, macro_f1; the full-pool scores as strategy ``"all"``.
     metrics
         Of each set.
     """
@@ -74,6 +74,8 @@ def rows(curves: Sequence[Curve], metrics: Mapping[str, str]) -> list[dict[str, 
         metric = metrics[name]
         base = by_row.get((name, head, "random"), {})
         row: dict[str, Any] = {"work": f"{name}, {metric}, head {head}", "strategy": strategy, "seeds": len(of_seeds)}
+        growth = next(iter(of_seeds.values()))["growth"]
+        row["batches"] = f"20, or {growth:.0%}" if growth else "20"
         row["full"] = round(float(np.median([full[name, head, seed][metric] for seed in of_seeds])), 3)
         for target in TARGETS:
             needed = {s: labels_for(c, metric, target * full[name, head, s][metric]) for s, c in of_seeds.items()}
@@ -88,10 +90,10 @@ def rows(curves: Sequence[Curve], metrics: Mapping[str, str]) -> list[dict[str, 
 
 
 def _needed(target: str, needed: Sequence[float], randoms: Sequence[float]) -> dict[str, Any]:
-    """The median, its interval, and how many times as many random takes; nothing where either never arrives."""
+    """The median, its 90 % interval, and how many times as many random takes; nothing where either never arrives."""
     middle = _median(needed)
     low, high = interval(needed)
-    row = {target: _count(middle), f"{target} from": _count(low), f"{target} to": _count(high)}
+    row = {target: f"{_count(middle)} ({_count(low)} to {_count(high)})" if np.isfinite(low) else "never"}
     if randoms and np.isfinite(middle) and np.isfinite(_median(randoms)):
         row[f"{target} saves"] = f"{_median(randoms) / middle:.1f}x"
     return row
