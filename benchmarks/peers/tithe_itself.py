@@ -55,8 +55,8 @@ def _k_center(case: Case) -> Callable[[], np.ndarray]:
     k_center = _function("coverage", "k_center_greedy")
 
     def pick() -> np.ndarray:
-        vectors, distance = _distances(case)
-        return k_center(vectors, case.k, np.random.default_rng(0), distance)
+        vectors, labeled = case.vectors[: case.n - LABELED], np.asarray(case.vectors[case.n - LABELED :])
+        return k_center(vectors, case.k, np.random.default_rng(0), given=labeled)
 
     return pick
 

@@ -316,3 +316,31 @@ def test_what_is_given_must_fit() -> None:
     for bad in (np.nan, -1.0):
         with pytest.raises(ValueError, match=rf"nearest_distance, shape \(2,\): row 1 is {bad}, not 0 or more"):
             k_center_greedy(np.ones((2, 2)), 1, rng, np.array([np.inf, bad]))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_k_center_given_the_labeled_vectors_is_k_center_given_the_distances(data: st.DataObject) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    n, m, d = data.draw(st.integers(1, 300)), data.draw(st.integers(1, 400)), data.draw(st.sampled_from([1, 3, 30]))
+    vectors = rng.normal(size=(n, d)).astype(data.draw(st.sampled_from([np.float32, np.float64])))
+    labeled = rng.normal(size=(m, d)).astype(vectors.dtype)
+    copies = data.draw(st.integers(0, min(n, m)))
+    labeled[:copies] = vectors[:copies]
+    exact = np.sqrt(((vectors[:, None].astype(float) - labeled[None].astype(float)) ** 2).sum(axis=2)).min(axis=1)
+    k = data.draw(st.integers(0, n - copies))
+    picks = k_center_greedy(vectors, k, np.random.default_rng(0), given=labeled)
+    assert len(np.unique(picks)) == k
+    distance = exact.copy()
+    for pick in picks.tolist():  # each is farthest when it is chosen, but for rounding
+        assert distance[pick] >= distance.max() * (1 - 1e-5)
+        gaps = np.sqrt(((vectors.astype(float) - vectors[pick].astype(float)) ** 2).sum(axis=1))
+        distance = np.minimum(distance, gaps)
+
+
+def test_k_center_takes_distances_or_vectors_not_both() -> None:
+    rows = np.ones((3, 2))
+    with pytest.raises(ValueError, match="give one of them"):
+        k_center_greedy(rows, 1, np.random.default_rng(0), np.ones(3), given=rows)
+    with pytest.raises(ValueError, match="given, shape"):
+        k_center_greedy(rows, 1, np.random.default_rng(0), given=np.ones((2, 5)))
