@@ -287,7 +287,7 @@ def test_several_labels_an_item(runtime: Runtime):
     assert set(handed.items[0].why["prediction"]["labels"]) <= set(TOPICS)
 
 
-def test_labels_of_one_class_only_are_not_trained_on_and_the_round_goes_on_by_coverage(runtime: Runtime):
+def test_labels_of_one_class_only_are_not_trained_on_and_the_round_goes_on_without_a_model(runtime: Runtime):
     project, truth = text_project(runtime)
     work_off(runtime)
     label(runtime, project, dict.fromkeys(truth, "sport"), 20)
