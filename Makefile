@@ -2,9 +2,11 @@
 #
 #   VENV=path      another folder for the environment          PYTHON=path   the interpreter to create it with
 #   ARGS="…"       further arguments for the command behind a target
+#   TORCH=cpu      which torch, where one is needed: cpu, gpu, none, or an index's address; kept until another is named
 
 VENV ?= .venv
 PYTHON ?=
+TORCH ?=
 ARGS ?=
 BIN = $(VENV)/bin
 
@@ -12,24 +14,30 @@ BIN = $(VENV)/bin
 define bootstrap
 @for python in "$(PYTHON)" "$(BIN)/python" python3.13 python3.12 python3.11 python3 python; do \
   "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1 || continue; \
-  exec "$$python" -E -s deploy/bootstrap.py $(1) --venv "$(VENV)" --python "$(PYTHON)"; \
+  exec "$$python" -E -s deploy/bootstrap.py $(1) --venv "$(VENV)" --python "$(PYTHON)" --torch "$(TORCH)"; \
 done; \
 echo "Tithe needs Python 3.11 or newer, and none was found. Install one, or name it: make setup PYTHON=/path/to/python3"; \
 exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-fast lint format types floors lock bench-loop bench-nearest bench-round bench-selection bench-curves clean for-running for-testing
+.PHONY: help setup setup-text demo up test test-fast lint format types floors lock clean for-running for-text for-testing \
+        bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 # ---- the environment ----
 
 setup: for-testing ## Install everything pinned, for running and for testing
 
+setup-text: for-text ## Install what a server needs that encodes with any model or fine-tunes (TORCH=gpu where there is one)
+
 for-running:
 	$(call bootstrap,setup --pins run)
+
+for-text:
+	$(call bootstrap,setup --pins text)
 
 for-testing:
 	$(call bootstrap,setup --pins dev)
@@ -43,6 +51,9 @@ up: for-running ## Start the whole stack here, its data in .tithe (Ctrl-C stops 
 	"$(BIN)/tithe" up --data .tithe $(ARGS)
 
 # ---- checking it ----
+
+# Tiny models on many threads wait for one another longer than they compute, and so do torch, BLAS and ONNX Runtime.
+test test-fast: export OMP_NUM_THREADS ?= 1
 
 test: for-testing lint types floors ## Check everything: lint, types, floors and all tests, with real servers
 	"$(BIN)/python" -m pytest $(ARGS)
@@ -81,6 +92,12 @@ bench-selection: for-running ## Measure from vectors to picks beside other libra
 
 bench-curves: for-running ## Measure labels needed per strategy, on the labeled sets in TITHE_BENCH_DATA (ARGS="--growth 0.1" is quick)
 	"$(BIN)/python" benchmarks/curves.py $(ARGS)
+
+bench-text: for-text ## Measure token entropy over 2,000 sentences, beside one at a time, sorted batches and ONNX Runtime by hand
+	"$(BIN)/python" benchmarks/text.py $(ARGS)
+
+bench-ner: for-testing ## Measure labeled tokens needed for entities, per strategy, on the sets in TITHE_BENCH_DATA
+	"$(BIN)/python" benchmarks/ner_curves.py $(ARGS)
 
 # ---- upkeep ----
 

@@ -66,8 +66,9 @@ def main() -> None:
             out.write(json.dumps(made[job]) + "\n")
             out.flush()
     curves = [made[job] for job in wanted]
-    report("curves", table.rows(curves, {name: SETS[name].metric for name in defaults}))
-    picture.draw(curves, Path(__file__).parents[1] / "docs" / "images" / "curves.png")
+    metrics = {name: SETS[name].metric for name in defaults}
+    report("curves", table.rows(curves, metrics))
+    picture.draw(curves, Path(__file__).parents[1] / "docs" / "images" / "curves.png", metrics)
 
 
 def _arguments() -> argparse.Namespace:

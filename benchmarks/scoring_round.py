@@ -23,9 +23,10 @@ from harness import report
 from loop import BATCH, vector_pool, wait_for_round
 from tithe.artifacts import ArtifactStore
 from tithe.choosing.choose import choose
+from tithe.choosing.kept import merge
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan, Pool
-from tithe.choosing.sift import Shard, merge, sift
+from tithe.choosing.sift import Shard, sift
 from tithe.contracts.projects import Project, Task, default_strategy, said, stored_as
 from tithe.embedded.stack import Stack, StackOptions
 from tithe.learners.linear_model import LinearModel

@@ -4,8 +4,9 @@
 Standard library only, in syntax that Python 3.8 reads, so that an interpreter too old for Tithe can still say so.
 
 A setup chooses an interpreter, creates the environment, lets pip install uv, lets uv install the pins of requirements/
-(every file checked against its hash), adds Tithe itself as an editable package, and writes a stamp. The stamp makes the
-next run a no-op, a marker makes an interrupted run start over, and a lock lets two runs take turns.
+(every file checked against its hash), adds Tithe itself as an editable package and, to the sets that need it, torch
+(pytorch.py), and writes a stamp. The stamp makes the next run a no-op, a marker makes an interrupted run start over,
+and a lock lets two runs take turns.
 """
 # ruff: noqa: T201 - what this script prints is its purpose
 
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Iterator, Sequence  # noqa: UP035 - Python 3.8 must read this
 
 from environment import (
+    HOLDS,
     LOCK,
     PARTIAL,
     PINS,
@@ -38,6 +40,7 @@ from environment import (
     read_stamp,
     set_key,
     venv_version,
+    widest,
     write_stamp,
 )
 from machine import (
@@ -56,6 +59,7 @@ from machine import (
     probe,
     uv_environment,
 )
+from pytorch import NEED_TORCH, keeps, named, sources, unreachable
 
 
 class CommandError(Exception):
@@ -134,14 +138,19 @@ class Children:
 class Setup:
     """One run of the setup, under the lock."""
 
-    def __init__(self, venv: Path, pins: str, python: str, lock: int) -> None:
-        self.venv, self.pins, self.python = venv, pins, python
+    def __init__(self, venv: Path, pins: str, python: str, torch: str, lock: int) -> None:
+        self.venv, self.pins, self.python, self.torch = venv, pins, python, torch
         self.children = Children(venv, lock)
+        self.private_cache = venv / "tithe-setup.cache"
         self.began = time.monotonic()
 
     def __call__(self) -> None:
         """Bring the environment to what the pins say."""
+        stamp = read_stamp(self.venv)
+        chosen = stamp.get("torch", "")
         standing = self.is_standing()
+        if standing:
+            self.pins = widest(self.pins, stamp)
         (self.venv / STAMP).unlink(missing_ok=True)
         (self.venv / PARTIAL).touch()
         (self.venv / ".gitignore").write_text("*\n", "utf-8")  # wherever it is, it is nobody's source
@@ -149,13 +158,19 @@ class Setup:
             self.create()
         if not (self.venv / "bin" / "pip").exists():
             self.children.run(self.children.python, "-I", "-m", "ensurepip")
-        self.install(with_uv=self.fetch_uv())
+        with_uv = self.fetch_uv()
+        self.install(with_uv=with_uv)
         version = venv_version(self.venv)
         if version is None or not (self.venv / "bin" / "tithe").exists():
             raise SetupError(f"{self.venv} holds no working Tithe after all. Remove it (make clean) and try again.")
-        done = {name: set_key(name, version) for name in (("run", "dev") if self.pins == "dev" else ("run",))}
-        write_stamp(self.venv, {"place": place(self.venv), **done})
+        stamp = {"place": place(self.venv), "torch": chosen}
+        write_stamp(self.venv, {**stamp, "run": set_key("run", version)})  # stands even if no torch is to be had
         (self.venv / PARTIAL).unlink()
+        if self.pins in NEED_TORCH:
+            stamp["torch"] = self.torch or chosen or "cpu"
+            self.install_torch(chosen, with_uv=with_uv)
+        shutil.rmtree(self.private_cache, ignore_errors=True)
+        write_stamp(self.venv, {**stamp, **{name: set_key(name, version) for name in HOLDS[self.pins]}})
         self.say(f"ready in {self.venv}")
 
     def say(self, text: str) -> None:
@@ -180,7 +195,7 @@ class Setup:
     def create(self) -> None:
         """Create the environment, with pip inside."""
         free_mb = shutil.disk_usage(str(self.venv)).free // 2**20
-        if free_mb < NEEDED_MB:
+        if free_mb < NEEDED_MB[self.pins]:
             raise SetupError(f"{free_mb:,} MB are left where {self.venv} is. {DISK}")
         names = (self.python,) if self.python else CANDIDATES
         python = choose([found for found in map(probe, names) if found])
@@ -219,9 +234,8 @@ class Setup:
         pins = ["--no-deps", "--require-hashes", *(part for name in files for part in ("-r", name))]
         itself = ("--no-deps", "--no-build-isolation", "--editable", ".")
         count = sum(line[:1].isalnum() for name in files for line in (ROOT / name).read_text("utf-8").splitlines())
-        private_cache = self.venv / "tithe-setup.cache"
         if not cache_is_writable(self.children.environ):
-            self.children.environ["UV_CACHE_DIR"] = str(private_cache)
+            self.children.environ["UV_CACHE_DIR"] = str(self.private_cache)
         self.say(f"installing {count} pinned packages")
         if not (with_uv and self.uv_installs(*pins)):
             self.children.pip("install", "--progress-bar", "off", *pins, show=True)
@@ -230,7 +244,36 @@ class Setup:
             self.children.uv("install", "--python", str(self.children.python), *itself)
         else:
             self.children.pip("install", *itself)
-        shutil.rmtree(private_cache, ignore_errors=True)
+
+    def install_torch(self, chosen: str, *, with_uv: bool) -> None:
+        """Install torch from the first place that has it, unless one that fits is there. Its own needs are pinned."""
+        python, environ = str(self.children.python), self.children.environ
+        ask = "from importlib.metadata import version as v\ntry: print(v('torch'))\nexcept ImportError: pass"
+        there = self.children.run(python, "-I", "-c", ask).strip()
+        wanted = self.torch or chosen or "cpu"
+        if wanted == "none" or keeps(there, self.torch, chosen):
+            return
+        if there:
+            self.children.pip("uninstall", "--yes", "torch")
+        if "://" in wanted:  # only this index
+            for other in ("UV_INDEX", "UV_INDEX_STRATEGY", "UV_FIND_LINKS"):
+                environ.pop(other, None)
+        folders = environ.get("UV_FIND_LINKS", "") if with_uv else "the folders in pip's configuration"
+        said, asked = "", sources(wanted, sys.platform, folders=folders)
+        for source in asked:
+            self.say(f"installing torch from {source.label}")
+            try:
+                if with_uv:
+                    self.children.uv("install", "--python", python, *source.arguments)
+                else:
+                    self.children.pip("install", *source.arguments)
+            except CommandError as error:
+                said = str(error)
+                if diagnose(said) == "disk":
+                    raise
+            else:
+                return
+        raise unreachable(asked, said, dotted(venv_version(self.venv) or ()))
 
     def uv_installs(self, *pins: str) -> bool:
         """Let uv install the pins; False when pip should try, which knows more ways to an index (keyrings, proxies)."""
@@ -248,21 +291,23 @@ class Setup:
 # ---- the commands ----------------------------------------------------------------------------------------------------
 
 
-def setup(venv: Path, pins: str, python: str) -> None:
+def setup(venv: Path, pins: str, python: str = "", torch: str = "") -> None:
     """Install the set unless it is installed."""
-    if is_ready(venv, pins):
+    torch = named(torch)
+    if is_ready(venv, pins, torch):
         return
     if not is_ours(venv):
         raise SetupError(f"{venv} is neither empty nor a virtual environment. Choose another: make setup VENV=…")
     with locked(venv) as lock:
-        if not is_ready(venv, pins):
-            Setup(venv, pins, python, lock)()
+        if not is_ready(venv, pins, torch):
+            Setup(venv, pins, python, torch, lock)()
 
 
 def compile_pins(venv: Path, *, upgrade: bool) -> None:
     """Recompile the pins from pyproject.toml and requirements/*.in, keeping those that still fit unless `upgrade`."""
     shape = ["--universal", "--python-version", dotted(OLDEST), "--fork-strategy", "fewest"]
     style = ["--generate-hashes", "--custom-compile-command", "make lock", *(["--upgrade"] if upgrade else [])]
+    style += ["--config-file", "requirements/resolver.toml", "--no-emit-package", "torch"]
     sources = ["pyproject.toml", "requirements/build.in"]
     with locked(venv) as lock:
         children = Children(venv, lock)
@@ -271,7 +316,8 @@ def compile_pins(venv: Path, *, upgrade: bool) -> None:
             children.environ.pop(local, None)  # one machine's extra folders must not decide what everyone installs
         running = ["--extra", "embedded", "--extra", "demo"]
         for wanted in (
-            [*sources, *running, "--extra", "dev", "-o", PINS["dev"]],  # not the peers of a benchmark
+            [*sources, *running, "--extra", "text", "--extra", "dev", "-o", PINS["dev"]],  # not a benchmark's peers
+            [*sources, *running, "--extra", "text", "-c", PINS["dev"], "-o", PINS["text"]],
             [*sources, *running, "-c", PINS["dev"], "-o", PINS["run"]],
             ["requirements/models.in", "--no-deps", "-o", "requirements/models.txt"],
             ["requirements/uv.in", "-o", "requirements/uv.txt"],
@@ -297,7 +343,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("command", choices=("setup", "lock", "clean"))
     parser.add_argument("--venv", default=".venv", help="the environment's folder (default: %(default)s)")
-    parser.add_argument("--pins", choices=sorted(PINS), default="dev", help="run: for the demo; dev: for tests as well")
+    sets = "run: for the demo; text: with torch, for any encoder and fine-tuning; dev: for tests as well"
+    parser.add_argument("--pins", choices=list(PINS), default="dev", help=sets)
+    parser.add_argument("--torch", default="", help="cpu, gpu, none or an index (default: as chosen last, else cpu)")
     parser.add_argument("--python", default="", help="the interpreter to use (default: the newest tested one found)")
     parser.add_argument("--upgrade", action="store_true", help="lock: move every pin to the newest version that fits")
     options = parser.parse_args(argv)
@@ -307,7 +355,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(stop, lambda number, _frame: sys.exit(128 + number))
     try:
         if options.command == "setup":
-            setup(venv, options.pins, options.python)
+            setup(venv, options.pins, options.python, options.torch)
         elif options.command == "lock":
             compile_pins(venv, upgrade=options.upgrade)
         else:

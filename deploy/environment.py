@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Iterator, Mapping, Sequence  # noqa: UP035 - Python 3.8 must read this
 
 from machine import dotted
+from pytorch import NEED_TORCH
 
 ROOT = Path(__file__).resolve().parent.parent
-PINS = {"run": "requirements/run.txt", "dev": "requirements/lock.txt"}
+PINS = {"run": "requirements/run.txt", "text": "requirements/text.txt", "dev": "requirements/lock.txt"}
+HOLDS = {"run": ("run",), "text": ("run", "text"), "dev": ("run", "text", "dev")}  # what else is there with a set
 ALWAYS = (
     "requirements/models.txt",
     "requirements/uv.txt",
@@ -27,6 +29,7 @@ ALWAYS = (
     "deploy/bootstrap.py",
     "deploy/environment.py",
     "deploy/machine.py",
+    "deploy/pytorch.py",
 )
 
 STAMP, PARTIAL, LOCK = "tithe-setup.json", "tithe-setup.partial", "tithe-setup.lock"
@@ -75,13 +78,26 @@ def venv_version(venv: Path) -> tuple[int, ...] | None:
     return version if (venv / "lib" / f"python{dotted(version[:2])}" / "site-packages").is_dir() else None
 
 
-def is_ready(venv: Path, pins: str) -> bool:
-    """Tell whether the set is installed as pinned, in this place, by a Python that still runs."""
+def is_ready(venv: Path, pins: str, torch: str = "") -> bool:
+    """Tell whether the set is installed as pinned, in this place, by a Python that still runs.
+
+    ``torch`` names the build of torch that is wanted; empty means the one that was chosen last.
+    """
     stamp = read_stamp(venv)
+    if pins in NEED_TORCH and torch not in ("", stamp.get("torch")):
+        return False
     if pins not in stamp or stamp.get("place") != place(venv) or not (venv / "bin" / "tithe").exists():
         return False
     version = venv_version(venv)
     return version is not None and stamp[pins] == set_key(pins, version)
+
+
+def widest(pins: str, stamp: Mapping[str, str]) -> str:
+    """Return the largest of the set that is asked for and those that are there.
+
+    They share packages: moving a small set's pins alone would leave the rest of a larger one with strangers.
+    """
+    return [name for name in PINS if name == pins or name in stamp][-1]
 
 
 # ---- filling and emptying it ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Mapping, NamedTuple, Sequence  # noqa: UP035 - Python 3.8 mus
 
 OLDEST = (3, 11)
 CANDIDATES = ("python3.13", "python3.12", "python3.11", "python3", "python")  # the tested versions, newest first
-NEEDED_MB = 1500  # an environment takes 1,000; the rest is room for the archives on their way in
+NEEDED_MB = {"run": 1500, "text": 3500, "dev": 3500}  # what a set takes, and room for the archives on their way in
 
 
 class SetupError(Exception):
@@ -143,7 +143,9 @@ def cache_is_writable(environ: Mapping[str, str]) -> bool:
 
 # ---- what went wrong, and what to do about it ------------------------------------------------------------------------
 
-DISK = f"The disk is too full: {NEEDED_MB:,} MB are needed. Free some, or go elsewhere: make setup VENV=/big/venv"
+DISK = f"""\
+The disk is too full: {NEEDED_MB["run"]:,} MB are needed for running, {NEEDED_MB["dev"]:,} with torch, 12,000 with CUDA.
+Free some, or go elsewhere: make setup VENV=/big/venv"""
 REMEDIES = {
     "disk": DISK,
     "hash": """\

@@ -16,7 +16,7 @@ from tithe.choosing.sift import Shard, sift
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """A pool in memory, in the shape shards are read in."""
 
     vectors: Vectors
@@ -52,7 +52,7 @@ def of_the_product(strategy: str | Mapping[str, float], near_duplicate: float | 
             return np.sqrt(np.maximum(0.0, 2.0 - 2.0 * most))
 
         closed = np.sort(now.labeled)
-        rows = _Rows(now.vectors)
+        rows = Rows(now.vectors)
         shard = Shard(rows, closed, now.task, now.model, lambda: nearest(now.vectors), now.seed)
         lists = {sieve.name: sift(shard, sieve) for sieve in plan.sieves()}
         pool = Pool(

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from learning_curves.sets import SETS
-
 _SHOWN = {"default": ("Tithe's default", "#d1495b", 2.4), "random": ("random", "#8d99ae", 1.6)}
 _TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _OTHERS = ["#2e86ab", "#3b7a57", "#edae49", "#6c4f9e", "#996633"]
 
 
-def draw(curves: Sequence[Mapping[str, Any]], path: Path, head: str = "tithe") -> None:
+def draw(curves: Sequence[Mapping[str, Any]], path: Path, metrics: Mapping[str, str], head: str = "tithe") -> None:
     """Write the picture; without matplotlib say what to install."""
     try:
         import matplotlib as mpl
@@ -37,7 +35,7 @@ def draw(curves: Sequence[Mapping[str, Any]], path: Path, head: str = "tithe") -
     for axis in axes.flat[len(names) :]:
         axis.remove()
     for name, axis in zip(names, axes.flat, strict=False):
-        _panel(axis, name, [curve for curve in curves if curve["set"] == name], colours)
+        _panel(axis, name, metrics[name], [curve for curve in curves if curve["set"] == name], colours)
     named = {label: line for axis in figure.axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     labels, handles = list(named), list(named.values())
     figure.legend(handles, labels, loc="lower center", ncol=min(6, len(labels)), frameon=False)
@@ -48,8 +46,7 @@ def draw(curves: Sequence[Mapping[str, Any]], path: Path, head: str = "tithe") -
     print(f"wrote {path}")
 
 
-def _panel(axis: Any, name: str, curves: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:
-    metric = SETS[name].metric
+def _panel(axis: Any, name: str, metric: str, curves: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> None:
     strategies = list(dict.fromkeys(curve["strategy"] for curve in curves if curve["strategy"] != "all"))
     for strategy in sorted(strategies, key=lambda one: one in _SHOWN):
         title, colour, width = _SHOWN.get(strategy) or (strategy, colours[strategy], 1.0)

@@ -1,7 +1,7 @@
 """Feature blocks and models as files: written once, whole or not at all, and never believed without their checksum.
 
-A block is a float32 array in NumPy's ``.npy`` format, read through a memory map; a model is a safetensors file. Neither
-can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to; whoever reads it names
+A block is a float32 array in NumPy's ``.npy`` format, read through a memory map; a block's word states are two such
+arrays in one file, of which the second is mapped; a model is a safetensors file. None of them can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to; whoever reads it names
 that checksum.
 """
 
@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from tithe.errors import WorkFailed
 
 Float32 = NDArray[np.float32]
+Float16 = NDArray[np.float16]
+Int64 = NDArray[np.int64]
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _TEMPORARY = ".writing-"  # no key starts with a dot
@@ -61,25 +63,29 @@ class Stored:
 
 
 class BlockWriter:
-    """Takes a block's rows as they come and hashes what it writes; see :meth:`ArtifactStore.block_writer`."""
+    """Takes an array's rows as they come and hashes what it writes; see :meth:`ArtifactStore.block_writer`."""
 
-    def __init__(self, file: IO[bytes], key: str, rows: int, dimension: int) -> None:
-        self._file, self._key, self._rows, self._dimension = file, key, rows, dimension
+    def __init__(
+        self, file: IO[bytes], key: str, rows: int, dimension: int, *, kind: str = "<f4", before: Int64 | None = None
+    ) -> None:
+        self._file, self._key, self._rows, self._dimension, self._kind = file, key, rows, dimension, kind
         self._written = self._size = 0
         self._hash = hashlib.sha256()
         header = io.BytesIO()
-        shape = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+        if before is not None:
+            np.lib.format.write_array(header, before.astype("<i8"), version=(1, 0), allow_pickle=False)
+        shape = {"descr": kind, "fortran_order": False, "shape": (rows, dimension)}
         np.lib.format.write_array_header_1_0(header, shape)
         self._put(header.getbuffer())
 
-    def append(self, chunk: Float32) -> None:
-        """Write the next rows: float32, shape (some, dimension), left unchanged. ValueError when they do not fit."""
+    def append(self, chunk: Float32 | Float16) -> None:
+        """Write the next rows: shape (some, dimension), left unchanged. ValueError when they do not fit."""
         if chunk.ndim != 2 or chunk.shape[1] != self._dimension or self._written + len(chunk) > self._rows:
             block = f"a block of {self._rows} x {self._dimension}"
             raise ValueError(f"a chunk of shape {chunk.shape} after {self._written} rows does not fit {block}")
         rows = max(1, _PIECE_BYTES // (4 * self._dimension))
         for first in range(0, len(chunk), rows):
-            self._put(np.ascontiguousarray(chunk[first : first + rows], "<f4").data.cast("B"))
+            self._put(np.ascontiguousarray(chunk[first : first + rows], self._kind).data.cast("B"))
         self._written += len(chunk)
 
     def _put(self, content: memoryview) -> None:
@@ -157,6 +163,56 @@ class ArtifactStore:
         if block.dtype != np.dtype("<f4") or block.ndim != 2 or not block.flags.c_contiguous:
             raise ArtifactDamaged(f"{path} holds {block.dtype} of shape {block.shape}, not float32 rows", key=key)
         return block
+
+    @contextmanager
+    def words_writer(self, key: str, starts: Int64, dimension: int) -> Iterator[BlockWriter]:
+        """Store the states of a block's words, as float16, chunk by chunk.
+
+        Parameters
+        ----------
+        key
+            Where.
+        starts
+            int64, shape (rows + 1,): the words of row i are ``starts[i]`` to ``starts[i + 1]``; the last one says how
+            many words are to come.
+        dimension
+            Numbers of a word.
+
+        Raises
+        ------
+        InvalidKey, ValueError
+            As :meth:`block_writer`; also when `starts` do not begin with 0 or descend.
+        """
+        if len(starts) < 2 or starts[0] != 0 or (np.diff(starts) < 0).any() or dimension < 1:
+            raise ValueError(f"{len(starts)} starts of words of {dimension} numbers are no block's")
+        with self._replacing(key) as file:
+            writer = BlockWriter(file, key, int(starts[-1]), dimension, kind="<f2", before=starts)
+            yield writer
+            _ = writer.stored
+
+    def open_words(self, key: str, sha256: str) -> tuple[Int64, Float16]:
+        """A block's starts, shape (rows + 1,), and its words as a memory map: float16, shape (words, dimension).
+
+        Raises as :meth:`open_block`.
+        """
+        path = self._verify(key, sha256)
+        try:
+            with path.open("rb") as file:
+                starts = np.lib.format.read_array(file, allow_pickle=False)
+                np.lib.format.read_magic(file)
+                shape, _, kind = np.lib.format.read_array_header_1_0(file)
+                offset = file.tell()
+            empty: Float16 = np.empty(shape, np.float16)
+            words = np.memmap(path, kind, "r", offset, shape) if 0 not in shape else empty
+        except (ValueError, OSError) as error:
+            raise ArtifactDamaged(f"{path} holds no word states: {error}", key=key) from error
+        if words.dtype != np.dtype("<f2") or words.ndim != 2 or starts.ndim != 1 or starts[-1] != len(words):
+            raise ArtifactDamaged(f"{path} holds {words.dtype} of shape {words.shape}, not word states", key=key)
+        return starts, words
+
+    def room(self) -> int:
+        """Bytes that are free where the store is."""
+        return shutil.disk_usage(next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())).free
 
     def write_model(self, key: str, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> Stored:
         """Store named arrays (numbers or booleans) and texts as a safetensors file. Raises InvalidKey."""

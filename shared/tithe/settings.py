@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     )
     vector_block_rows: int = Field(default=131_072, ge=1, description="rows per block where vectors come ready-made")
     encoder_threads: int = Field(default=1, ge=1)
+    word_states_limit_bytes: int = Field(
+        default=16 << 30, ge=0, description="states of words kept per project; beyond that they are made again"
+    )
+    costly_rows: int = Field(
+        default=20_000, ge=1, description="rows a round asks a model about where an answer is a network's whole pass"
+    )
     committee_members: int = Field(default=5, ge=2, le=50)
     worker_name: str = "worker"
     worker_processes: int = Field(default=1, ge=1)

@@ -18,11 +18,11 @@ from tithe.storage.pool import NewItem
 from tithe.storage.queue import Choice
 
 
-def line(number: int, *, split: str = "pool", label: object = None, text: str | None = None) -> NewItem:
+def line(number: int, *, split: str = "pool", label: object = None, text: str | None = None, cost: int = 1) -> NewItem:
     """An import's line, its content made from its number."""
     text = text or f"text number {number}"
     digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    return NewItem(number, f"i{number}", digest, split, text, value=label)
+    return NewItem(number, f"i{number}", digest, split, text, value=label, cost=cost)
 
 
 def fill(database: Database, project: Project, items: list[NewItem]) -> ingest.Chunk:

@@ -14,6 +14,7 @@ from .driving import answer, choices, embed_all, fill, line, run_round
 BREAKAGES = {
     "i1_counters_equal_a_recount": "UPDATE pools SET item_count = item_count + 1",
     "i1_slots_equal_a_recount": "UPDATE progress SET settled_slots = settled_slots + 1",
+    "i1_where_labels_are_counted_each_costs_one": "UPDATE items SET cost = 2 WHERE ordinal = 39",
     "i3_every_settled_lease_has_one_counted_answer": "UPDATE leases SET state = 'done' WHERE state = 'active'",
     "i3_every_counted_answer_has_a_settled_lease": "DELETE FROM leases WHERE state = 'done'",
     "i4_no_item_has_more_opinions_than_its_overlap": (

@@ -74,6 +74,23 @@ def test_a_project_is_made_shown_changed_and_deleted(gateway: str):
     assert "no projects yet" in tithe("project", "list").output
 
 
+def test_how_texts_are_learned_shown_and_paid_is_said_when_a_project_is_made(gateway: str, tmp_path: Path):
+    tithe("project", "create", "people", "-l", "PER,LOC", "--task", "token_classification", "--blind", "--budget", "9",
+          "--budget-unit", "words", "--learner", "transformer", "--strategy", "random")  # fmt: skip
+    shown = json.loads(tithe("project", "show", "people", "--json").output)
+    assert [shown[name] for name in ("pre_annotate", "budget_unit", "learner", "metric")] == [
+        False, "words", "transformer", "entity_f1"
+    ]  # fmt: skip
+    tithe("project", "patch", "people", "--pre-annotate", "--learner", "linear")
+    shown = json.loads(tithe("project", "show", "people", "--json").output)
+    assert (shown["pre_annotate"], shown["learner"]) == (True, "linear")
+    assert "9 words" in tithe("project", "list").output
+    tithe("import", str(items(tmp_path / "p.jsonl", ['{"text": "Ada"}'])), "-p", "people")
+    assert "0 of 9 words" in tithe("status", "people").output
+    bad = tithe("project", "create", "x", "-l", "a,b", "--encoder", "hashing", "--learner", "transformer", ok=False)
+    assert "torch:NAME_OR_FOLDER" in bad.stderr
+
+
 def test_items_go_in_labels_come_out_and_bad_lines_are_told(gateway: str, tmp_path: Path):
     tithe("project", "create", "mail", "-l", "ham,spam", "--encoder", "hashing")
     file = items(tmp_path / "mail.csv", ["review,mark", "hello,ham", ",spam", "win,eggs", "bye,"])

@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 
 from tithe.client import SKIP, BatchHandle, Nothing, ProjectHandle, Question, Tithe, TitheProblem
+from tithe.contracts.predictions import Prediction
 from tithe.contracts.tasks import MESSAGES
 from tithe.gateway.app import create_app
 from tithe.loop.work import Delivery, deliver
@@ -241,7 +242,9 @@ def test_rounds_history_predictions_and_export_after_some_labels(runtime: Runtim
     work_off(runtime)
 
 
-def test_texts_are_predicted_by_a_scorer_while_the_client_waits(runtime: Runtime, mail: ProjectHandle):
+def test_texts_are_predicted_by_a_scorer_while_the_client_waits(
+    runtime: Runtime, mail: ProjectHandle, monkeypatch: pytest.MonkeyPatch
+):
     with pytest.raises(TitheProblem) as caught:
         mail.predict(["hello"])
     assert caught.value.code == "no_model_yet"
@@ -260,10 +263,40 @@ def test_texts_are_predicted_by_a_scorer_while_the_client_waits(runtime: Runtime
     thread.start()
     try:
         told = mail.predict(["win a lottery", "see you at lunch"])
+        monkeypatch.setattr("tithe.gateway.predict._WAIT_SECONDS", 0.0)  # now the client has to ask again
+        later = mail.predict(["win a lottery", "see you at lunch"])
     finally:
         over.set()
         thread.join()
     assert [one.label for one in told if one] == ["spam", "ham"]
+    assert later == told
+
+
+def test_entities_come_as_spans_that_can_be_agreed_with(runtime: Runtime, tithe: Tithe):
+    people = tithe.create_project(
+        "people", labels=["PER"], task="token_classification", encoder="hashing", budget=100, budget_unit="words",
+        strategy="random", near_duplicate=None,
+    )  # fmt: skip
+    assert (people.settings.metric, people.settings.budget_unit, people.settings.learner) == (
+        "entity_f1", "words", "linear"
+    )  # fmt: skip
+    people.import_items([{"text": "Ada Lovelace wrote to Charles."}])
+    spans = [{"start": 22, "end": 29, "label": "PER", "confidence": 0.9},
+             {"start": 0, "end": 12, "label": "PER", "confidence": 0.8}]  # fmt: skip
+    batch = people.batch("ada")
+    with runtime.database.unit() as unit:
+        said = Prediction.of_spans(spans).model_dump(mode="json", exclude_none=True)
+        unit.connection.execute("UPDATE leases SET why = %s", (json.dumps({"prediction": said}),))
+    seen = people.batch("ada").items[0].prediction
+    assert seen is not None
+    assert seen.spans is not None
+    assert [(one.start, one.end, one.label, one.confidence) for one in seen.spans] == [
+        (0, 12, "PER", 0.8), (22, 29, "PER", 0.9)
+    ]  # fmt: skip
+    assert seen.confidence == 0.8
+    batch.submit({batch.items[0].item_id: seen.answer()})
+    assert people.status().budget.received == 6  # words, the full stop too
+    assert people.patch(pre_annotate=False).pre_annotate is False
 
 
 def test_skips_are_answers_that_cost_nothing(mail: ProjectHandle):

@@ -84,7 +84,8 @@ def test_status_tells_how_far_the_project_is(gateway: TestClient, runtime: Runti
     before = gateway.get(f"{at}/status").json()
     Status.model_validate(before)
     assert before["counts"] == {"items": 48, "test": 8, "labeled": 0, "skipped": 0, "leased": 0, "unlabeled": 40}
-    assert before["embedding"] == {"blocks_ready": 0, "blocks": 1, "rows_ready": 0, "rows": 48, "imports_running": 0}
+    assert before["embedding"] == {"blocks_ready": 0, "blocks": 1, "rows_ready": 0, "rows": 48, "imports_running": 0,
+                                   "rows_per_second": None, "seconds_left": None}  # fmt: skip
     assert (before["round"], before["model"], before["ranking"]["round"], before["finished"]) == (
         None,
         None,
@@ -104,7 +105,9 @@ def test_status_tells_how_far_the_project_is(gateway: TestClient, runtime: Runti
     assert (after["model"]["version"], after["model"]["score_from"], after["round"]) == (1, "test_set", None)
     assert (after["ranking"]["round"], after["ranking"]["model_version"], after["ranking"]["labels_since"]) == (1, 1, 0)
     assert after["queue_depth"] > 0
-    assert after["budget"] == {"total": 30, "received": 10, "left": 20}
+    assert after["embedding"]["rows_per_second"] > 0
+    assert after["embedding"]["seconds_left"] == 0
+    assert after["budget"] == {"unit": "labels", "total": 30, "received": 10, "left": 20}
     assert sum(after["class_counts"].values()) == 18  # the eight of the test split too
     (ada,) = after["annotators"]
     assert (ada["annotator"], ada["labels"], ada["skips"]) == ("ada", 10, 2)

@@ -12,47 +12,27 @@ import pytest
 
 from tithe.contracts.projects import Project, ProjectSpec, Task
 from tithe.contracts.tasks import MESSAGES
-from tithe.loop import ingest
 from tithe.loop.audit import audit
 from tithe.loop.features import PoolVectors
 from tithe.loop.hand_out import hand_out
-from tithe.loop.ingest import BlockSizes
 from tithe.loop.record import Sent, record
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime
-from tithe.scorer.handlers import HANDLERS as SCORER
 from tithe.scorer.models import load
 from tithe.storage import checks, jobs, pool, projects, queue, rounds
 from tithe.storage.pool import NewItem
 from tithe.strategies import ranking
 from tithe.strategies.catalog import CATALOG, Needs
-from tithe.sync.handlers import HANDLERS as SYNC
 from tithe.trainer.handlers import HANDLERS as TRAINER
 from tithe.worker import _resolve
+
+from .turning import bring_in, label, work_off
 
 TOPICS = {
     "sport": ["the team won the match", "a late goal decided the game", "the coach praised the players"],
     "money": ["the bank raised its rate", "shares fell on the market", "profit and loss of the firm"],
     "health": ["the doctor saw a patient", "a new vaccine was tested", "the hospital needs nurses"],
 }
-
-
-def work_off(runtime: Runtime, limit: int = 200) -> list[str]:
-    """Do every job that waits, as the workers would, until none is left."""
-    delivery = Delivery(runtime.database, "test", 1.0, 3)
-    handlers = {**TRAINER, **SCORER, **SYNC}
-    done: list[str] = []
-    while len(done) < limit:
-        with runtime.database.unit() as unit:
-            bells = jobs.to_ring(unit, 0.0, 100)
-        if not bells:
-            return done
-        for bell in bells:
-            message = MESSAGES[bell.topic].model_validate(bell.body)
-            handle = _resolve(handlers[type(message)])
-            assert deliver(delivery, message, lambda claim, m=message, h=handle: h(runtime, m, claim))
-            done.append(bell.topic)
-    raise AssertionError(f"no end: {done[-10:]}")
 
 
 def texts(n: int, seed: int = 0) -> list[tuple[str, str]]:
@@ -64,14 +44,6 @@ def texts(n: int, seed: int = 0) -> list[tuple[str, str]]:
         words = " ".join(chance.choice(TOPICS[topic], 2)) + f" number {number}"
         found.append((words, topic))
     return found
-
-
-def bring_in(runtime: Runtime, project: Project, items: list[NewItem], block_rows: int) -> None:
-    sizes = BlockSizes(block_rows, block_rows)
-    import_id = ingest.start(runtime.database, project.id)
-    ingest.admit(runtime.database, project.id, import_id, items, 0, sizes)
-    ingest.finish(runtime.database, project.id, import_id, sizes, whole=True)
-    ingest.plan_left_over(runtime.database, 0.0, sizes)
 
 
 def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
@@ -95,14 +67,6 @@ def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str
     ]  # fmt: skip
     bring_in(runtime, project, items, block_rows=64)
     return project, truth
-
-
-def label(runtime: Runtime, project: Project, truth: dict[str, str], count: int) -> None:
-    for _ in range(count // 10):
-        handed = hand_out(runtime.database, project.id, "ada", 10)
-        assert handed.batch is not None
-        sent = [Sent(item.external_id, truth[item.external_id]) for item in handed.items]
-        record(runtime.database, project.id, handed.batch.id, sent)
 
 
 @pytest.mark.parametrize("strategy", [name for name, s in CATALOG.items() if "text_classification" in s.tasks])

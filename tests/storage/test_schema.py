@@ -66,11 +66,14 @@ def plan(database: Database, name: str, **values: object) -> str:
 
 HOT = {
     "queue.lease_ready": (["items", "answers", "leases", "batches"], {
-        "annotator": "bob", "size": 10, "overlap": 1, "position": 0, "batch_id": None}),
+        "annotator": "bob", "size": 10, "overlap": 1, "position": 0, "batch_id": None, "left": 100, "alone": True}),
+    "queue.reserved": (["items", "leases"], {}),
+    "desk.held": (["items", "leases"], {"batch_id": None, "contents": True}),
+    "pool.contents_of": (["items"], {"ordinals": list(range(0, 50_000, 5000))}),
     "queue.batch_leases": (["items", "leases"], {"batch_id": None}),
     "pool.closed_ordinals": (["items"], {"start": 1000, "stop": 2000}),
     "answers.training_set": (["answers"], {"watermark": 100, "split": "pool"}),
-    "pool.texts": (["items"], {"start": 1000, "stop": 2000}),
+    "pool.contents": (["items"], {"start": 1000, "stop": 2000}),
 }  # fmt: skip
 
 

@@ -255,3 +255,47 @@ def test_deleting_takes_a_file_or_a_whole_folder(store):
     assert store.delete_prefix("pools/7") == 0
     assert files(store) == ["pools/71/0.npy"]
     assert not (store.root / "pools/7").exists()
+
+
+def test_word_states_come_back_with_where_each_row_begins(store):
+    starts = np.array([0, 2, 2, 5])
+    states = np.arange(15, dtype=np.float32).reshape(5, 3)
+    with store.words_writer("p/words/0.npy", starts, 3) as writer:
+        writer.append(states[:1])
+        writer.append(states[1:].astype(np.float16))
+    read_starts, words = store.open_words("p/words/0.npy", writer.stored.sha256)
+    assert (read_starts == starts).all()
+    assert isinstance(words, np.memmap)
+    assert words.dtype == np.float16
+    assert (words == states).all()
+    with pytest.raises(ValueError, match="read-only"):
+        words[0, 0] = 1
+
+
+def test_a_block_without_any_word_has_states_too(store):
+    with store.words_writer("w.npy", np.array([0, 0, 0]), 4) as writer:
+        pass
+    starts, words = store.open_words("w.npy", writer.stored.sha256)
+    assert words.shape == (0, 4)
+    assert starts.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("starts", [[0], [1, 2], [0, 3, 2]])
+def test_starts_that_are_none_are_refused(store, starts):
+    with pytest.raises(ValueError, match="starts of words"), store.words_writer("w.npy", np.array(starts), 4):
+        pass
+    assert files(store) == []
+
+
+def test_a_file_that_lacks_word_states_is_damaged(store):
+    stored = store.write_block("b.npy", rows())
+    with pytest.raises(ArtifactDamaged, match="no word states"):
+        store.open_words("b.npy", stored.sha256)
+    with store.words_writer("w.npy", np.array([0, 1]), 4) as writer:
+        writer.append(np.zeros((1, 4), np.float16))
+    with pytest.raises(ArtifactDamaged, match="has sha256"):
+        store.open_words("w.npy", "0" * 64)
+
+
+def test_there_is_room_to_be_told_before_the_first_file(store):
+    assert store.room() > 0

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,7 @@ def load(name: str) -> ModuleType:
 
 
 machine = load("machine")
+pytorch = load("pytorch")
 environment = load("environment")
 bootstrap = load("bootstrap")
 
@@ -70,7 +72,7 @@ def test_what_does_not_run_is_no_python(tmp_path):
     assert machine.probe(str(tmp_path / "missing")) is None
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "environment", "machine"])
+@pytest.mark.parametrize("name", ["bootstrap", "environment", "machine", "pytorch"])
 def test_a_python_too_old_for_tithe_can_read_the_scripts(name):
     ast.parse((DEPLOY / f"{name}.py").read_text("utf-8"), feature_version=(3, 8))
 
@@ -204,6 +206,122 @@ def test_an_installed_set_is_ready_and_another_is_not(installed):
     assert not environment.is_ready(installed, "dev")
 
 
+def test_a_larger_set_that_is_there_moves_along():
+    assert environment.widest("run", {}) == "run"
+    assert environment.widest("run", {"place": "/here", "run": "…", "text": "…"}) == "text"
+    assert environment.widest("dev", {"run": "…", "text": "…"}) == "dev"
+
+
+def test_another_build_of_torch_than_the_one_chosen_last_is_work_to_do(installed):
+    key = environment.set_key("text", tuple(sys.version_info[:3]))
+    environment.write_stamp(installed, {**environment.read_stamp(installed), "text": key, "torch": "gpu"})
+    assert environment.is_ready(installed, "text")  # nobody said anything: what was chosen stays
+    assert environment.is_ready(installed, "text", "gpu")
+    assert not environment.is_ready(installed, "text", "cpu")
+    assert environment.is_ready(installed, "run", "cpu")  # torch is no part of it
+
+
+# ---- torch -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "said", ["", "cpu", " GPU ", "none", "https://mirror.example/whl/cpu", "file:///wheels/simple"]
+)
+def test_what_torch_may_name(said):
+    assert pytorch.named(said) == (said.strip().lower() if "://" not in said else said)
+
+
+@pytest.mark.parametrize("said", ["cuda", "2.13", "/folder", "https://a.example --pre", "ftp://a.example"])
+def test_what_torch_may_not_name(said):
+    with pytest.raises(machine.SetupError, match=r"TORCH is .* It may be cpu, gpu .*, none, or the address"):
+        pytorch.named(said)
+
+
+def test_on_linux_cuda_comes_only_when_asked_for():
+    cpu = pytorch.sources("cpu", "linux", folders="/wheels")
+    assert [source.label for source in cpu] == ["/wheels", pytorch.CPU_INDEX]
+    assert "--no-index" in cpu[0].arguments
+    assert cpu[1].arguments[0].endswith("+cpu")
+    assert pytorch.sources("cpu", "linux") == cpu[1:]
+    (gpu,) = pytorch.sources("gpu", "linux", folders="/wheels")
+    assert gpu.arguments == (f"torch==={pytorch.TESTED}",)  # no "+cpu" counts as it
+
+
+def test_on_a_mac_the_usual_index_serves():
+    (usual,) = pytorch.sources("cpu", "darwin")
+    assert usual.arguments == (f"torch=={pytorch.TESTED}",)
+
+
+def test_an_index_that_was_named_is_the_only_one_asked():
+    (own,) = pytorch.sources("https://mirror.example/cpu", "linux", folders="/wheels")
+    assert own.arguments == (pytorch.ACCEPTED, "--index-url", "https://mirror.example/cpu")
+    assert pytorch.sources("none", "linux", folders="/wheels") == []
+
+
+def test_a_torch_that_fits_stays_until_another_build_is_named():
+    assert pytorch.keeps("2.13.0+cpu", "", "")
+    assert pytorch.keeps("2.6.0", "gpu", "gpu")
+    assert not pytorch.keeps("2.13.0+cpu", "gpu", "cpu")
+    assert not any(pytorch.keeps(version, "", "") for version in ("", "2.5.1", "3.0.0", "unknown"))
+
+
+def test_the_range_is_the_one_that_the_project_names():
+    assert f'"{pytorch.ACCEPTED}"' in (DEPLOY.parent / "pyproject.toml").read_text("utf-8")
+    assert pytorch.fits(pytorch.TESTED)
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A set-up of the text set in an environment that has uv and nothing else; no index answers."""
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    uv = Path(sys.executable).parent / "uv"
+    if not uv.exists():
+        pytest.skip("uv has no wheel for this machine")
+    with environment.locked(venv) as lock:
+        work = bootstrap.Setup(venv, "text", "", "", lock)
+        work.children.run(uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, venv)
+        (venv / "bin" / "uv").symlink_to(uv)
+        work.children.environ.update(UV_HTTP_RETRIES="0", UV_OFFLINE="1", UV_CACHE_DIR=str(tmp_path / "cache"))
+        yield work
+
+
+def wheel(folder: Path, version: str) -> None:
+    """Write a wheel that says it is torch of that version."""
+    info = f"torch-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"torch-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr("torch/__init__.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def test_torch_comes_out_of_a_folder_of_wheels(bare, tmp_path):
+    for version in ("2.5.0+cpu", "2.12.0+cpu", "3.0.0+cpu"):
+        wheel(tmp_path, version)
+    bare.children.environ["UV_FIND_LINKS"] = str(tmp_path)
+    bare.install_torch("", with_uv=True)
+    (there,) = (bare.venv / "lib").glob("python*/site-packages/torch-*.dist-info")
+    assert there.name == "torch-2.12.0+cpu.dist-info"
+
+
+def test_where_no_torch_is_to_be_had_the_message_says_what_was_asked_and_what_to_do(bare, tmp_path):
+    wheel(tmp_path, "2.5.0+cpu")
+    bare.children.environ["UV_FIND_LINKS"] = str(tmp_path)
+    with pytest.raises(machine.SetupError) as trouble:
+        bare.install_torch("", with_uv=True)
+    text = str(trouble.value)
+    assert f"Asked: {tmp_path}, {pytorch.CPU_INDEX}." in text
+    for way in ("TORCH=https://", "UV_FIND_LINKS=", "TORCH=gpu", "TORCH=none", "make demo"):
+        assert way in text
+
+
+def test_without_torch_none_is_fetched(bare):
+    bare.torch = "none"
+    bare.install_torch("", with_uv=True)
+    assert not list((bare.venv / "lib").glob("python*/site-packages/torch*"))
+
+
 def test_a_moved_environment_is_not_ready(installed, tmp_path_factory):
     elsewhere = installed.rename(tmp_path_factory.mktemp("moved") / "venv")
     assert not environment.is_ready(elsewhere, "run")
@@ -262,11 +380,12 @@ def test_known_troubles_are_recognised_and_answered(output, trouble):
 
 
 def test_every_requirement_is_pinned_with_a_hash_and_names_no_place():
-    for name in ("lock", "run", "models", "uv"):
+    for name in ("lock", "text", "run", "models", "uv"):
         text = (DEPLOY.parent / "requirements" / f"{name}.txt").read_text("utf-8")
         pins = [line for line in text.splitlines() if line[:1].isalnum()]
         assert pins
         assert all("==" in line and line.endswith("\\") for line in pins)
+        assert not [line for line in pins if line.startswith(("torch=", "nvidia", "cuda", "triton"))]
         assert "://" not in text
         assert "--index-url" not in text
         assert "--find-links" not in text
@@ -274,7 +393,7 @@ def test_every_requirement_is_pinned_with_a_hash_and_names_no_place():
 
 def test_what_runs_is_pinned_to_what_is_tested():
     pins = {}
-    for name in ("lock", "run"):
+    for name in ("lock", "text", "run"):
         text = (DEPLOY.parent / "requirements" / f"{name}.txt").read_text("utf-8")
         pins[name] = {line for line in text.splitlines() if line[:1].isalnum()}
-    assert pins["run"] < pins["lock"]
+    assert pins["run"] < pins["text"] < pins["lock"]

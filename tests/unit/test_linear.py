@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tithe.artifacts import ArtifactStore
-from tithe.learners import folds, heads, logistic, selection
+from tithe.learners import folds, heads, logistic, selection, thresholds
 from tithe.learners.calibration import fit_temperature, negative_log_likelihood
 from tithe.learners.linear import LinearLearner
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import NotEnoughClasses
-from tithe.learners.scores import evaluate, f1_per_class, macro_f1
+from tithe.learners.scores import decide, evaluate, f1_per_class, macro_f1
 
 
 def clouds(counts, dimension=24, seed=0, spread=0.9, unit=True):
@@ -41,7 +41,7 @@ def one_hot(targets, classes):
     return np.eye(classes, dtype=np.float32)[targets].T.copy()
 
 
-@pytest.mark.parametrize("module", ["calibration", "folds", "heads", "scores"])
+@pytest.mark.parametrize("module", ["calibration", "folds", "heads", "scores", "thresholds"])
 def test_the_examples_in_the_docstrings_are_true(module):
     found = doctest.testmod(importlib.import_module(f"tithe.learners.{module}"))
     assert found.attempted > 0
@@ -398,6 +398,124 @@ def test_rare_classes_of_several_a_row_are_learned_and_reproducible():
     first, again = (fit(vectors, truth, 4, task="multi", metric="accuracy") for _ in range(2))
     assert (first.heads == again.heads).all()
     assert np.isfinite(first.committee_proba(vectors)).all()
+
+
+def test_thresholds_travel_with_the_model_and_its_facts(tmp_path):
+    vectors, truth = several()
+    model = fit(vectors, truth, 4, task="multi")
+    assert model.thresholds.shape == (4,)
+    assert ((model.thresholds > 0) & (model.thresholds < 1)).all()
+    assert model.thresholds[3] == 0.5  # no head has learned it
+    assert (model.thresholds[:3] != 0.5).any()
+    assert model.fitted.thresholds == tuple(model.thresholds)
+    store = ArtifactStore(tmp_path)
+    stored = store.write_model("m.safetensors", *model.to_tensors())
+    back = LinearModel.from_tensors(*store.read_model(stored.key, stored.sha256))
+    assert (back.thresholds == model.thresholds).all()
+    assert back.fitted == model.fitted
+    test, answers = several(seed=4)
+    by_hand = decide(model.predict_proba(test), single=False, thresholds=model.thresholds)
+    assert evaluate(model, test, answers)["macro_f1"] == macro_f1(answers, by_hand)
+
+
+def test_a_model_from_before_thresholds_says_what_is_likelier_than_not():
+    vectors, truth = several()
+    model = fit(vectors, truth, 4, task="multi")
+    tensors, meta = model.to_tensors()
+    facts = json.loads(meta["facts"])
+    del tensors["thresholds"], facts["thresholds"]
+    old = LinearModel.from_tensors(tensors, meta | {"facts": json.dumps(facts)})
+    assert old.thresholds.tolist() == [0.5] * 4
+    assert old.fitted.thresholds == ()
+    by_half = decide(old.predict_proba(vectors), single=False)
+    assert evaluate(old, vectors, truth)["macro_f1"] == macro_f1(truth, by_half)
+    assert (old.predict_proba(vectors) == model.predict_proba(vectors)).all()  # they change no probability
+    with pytest.raises(ValueError, match=r"do not fit together: .*thresholds \(3,\)"):
+        LinearModel.from_tensors(tensors | {"thresholds": np.full(3, 0.5)}, meta)
+
+
+def test_one_half_stays_where_it_is_right():
+    vectors, truth = several()
+    assert fit(vectors, truth, 4, task="multi", metric="accuracy").thresholds.tolist() == [0.5] * 4
+    model = fit(*clouds([30, 20]), 2)
+    assert model.thresholds.tolist() == [0.5, 0.5]
+    assert "thresholds" not in model.to_tensors()[0]
+
+
+def test_thresholds_find_the_classes_that_one_half_never_names():
+    vectors, truth = several(600)
+    rng = np.random.default_rng(1)
+    truth = truth & (rng.random(truth.shape) < 0.35)  # most of what could be there is not: no odds reach one half
+    test, answers = several(600, seed=4)
+    answers = answers & (rng.random(answers.shape) < 0.35)
+    model = fit(vectors, truth, 4, task="multi", members=0)
+    half = macro_f1(answers, decide(model.predict_proba(test), single=False))
+    found = evaluate(model, test, answers)["macro_f1"]
+    assert found > half - 0.01
+    assert model.fitted.macro_f1 == pytest.approx(found, abs=0.06)  # not flattered by the fit
+
+
+def plain_best_f1(answers, truth):
+    """The highest F1 of any threshold, one by one."""
+    return max(
+        2 * (said & truth).sum() / (said.sum() + truth.sum())
+        for said in (answers >= limit for limit in np.unique(answers))
+    )
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.7, 0.9]), st.booleans()), min_size=1, max_size=20))
+def test_a_class_s_own_threshold_is_the_best_there_is(rows):
+    answers, truth = np.array([p for p, _ in rows]), np.array([carried for _, carried in rows])
+    if truth.any():
+        said = answers >= 1 / (1 + np.exp(-thresholds._best(answers, truth, 0.0)))
+        f1 = 2 * (said & truth).sum() / (said.sum() + truth.sum())
+        assert f1 == pytest.approx(plain_best_f1(answers, truth))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(0, 999))
+def test_the_threshold_for_all_is_the_best_of_its_candidates(seed):
+    rng = np.random.default_rng(seed)
+    answers, truth = rng.random((30, 3)), rng.random((30, 3)) < 0.2
+    if truth.any():
+        named = truth.any(axis=0)
+        limits = 1 / (1 + np.exp(-thresholds._LOG_ODDS))
+        every = [np.nan_to_num(f1_per_class(truth, answers >= limit))[named].mean() for limit in limits]
+        found = thresholds._best_for_all(answers, truth)
+        assert every[int(np.flatnonzero(found == thresholds._LOG_ODDS)[0])] == pytest.approx(max(every))
+
+
+def test_few_examples_move_a_threshold_little_and_many_all_the_way():
+    rng = np.random.default_rng(0)
+    common = rng.random((400, 5)) < 0.5
+    calm = np.where(common, 0.6, 0.4) + rng.uniform(-0.05, 0.05, common.shape)
+    for carried, least, most in ((1, 0.5, 0.62), (200, 0.85, 0.95)):
+        rare = np.arange(400) < carried
+        answers = np.column_stack([calm, np.where(rare, 0.95, 0.85)])
+        found = thresholds.fit_thresholds(answers, np.column_stack([common, rare]))
+        assert np.allclose(found[:5], 0.5, atol=0.06)
+        assert least < found[5] < most
+    empty = thresholds.fit_thresholds(calm, np.zeros_like(common))
+    assert empty.tolist() == [0.5] * 5
+    lacking = common.copy()
+    lacking[:, 2] = False
+    found = thresholds.fit_thresholds(calm, lacking)
+    assert np.isfinite(found).all()
+
+
+def test_a_row_is_scored_by_thresholds_that_have_not_seen_it():
+    rng = np.random.default_rng(0)
+    answers, truth, fold = rng.random((60, 3)), rng.random((60, 3)) < 0.3, rng.integers(0, 5, 60)
+    said = thresholds.cross_fitted(answers, truth, fold)
+    for number in range(5):
+        others = thresholds.fit_thresholds(answers[fold != number], truth[fold != number])
+        assert (said[fold == number] == (answers[fold == number] >= others)).all()
+    flipped = truth.copy()
+    flipped[fold == 2] ^= True
+    assert (thresholds.cross_fitted(answers, flipped, fold)[fold == 2] == said[fold == 2]).all()
+    own = decide(answers, single=False, thresholds=thresholds.fit_thresholds(answers, truth))
+    assert macro_f1(truth, own) > macro_f1(truth, said)  # noise: whatever the fit gains on its own rows is flattery
 
 
 # ---- calibration and scores ----

@@ -32,13 +32,21 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["docs/how-to/label-over-http.md", "docs/strategies.md"])
+def script(page: Path) -> str:
+    """The page's blocks in order, those in Python run from the shell."""
+    found = re.findall(r"^```(bash|python)\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    steps = [text if language == "bash" else f"python - <<'END_BLOCK'\n{text}END_BLOCK" for language, text in found]
+    return "set -euo pipefail\n" + "\n".join(steps)
+
+
+@pytest.mark.parametrize(
+    "page", ["docs/how-to/label-over-http.md", "docs/how-to/label-entities.md", "docs/strategies.md"]
+)
 def test_a_page_works_as_it_is_written(url: str, tmp_path: Path, page: str):
-    script = "set -euo pipefail\n" + "\n".join(blocks(ROOT / page, "bash"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "TITHE_URL": url, "PATH": path}
     run = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        ["bash", "-c", script(ROOT / page)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
 

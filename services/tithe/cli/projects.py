@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -30,7 +30,14 @@ BatchSize = Annotated[int | None, typer.Option(min=1, help="Items handed out at 
 RetrainEvery = Annotated[int | None, typer.Option(min=1, help="New labels that ask for a round.")]
 LeaseSeconds = Annotated[int | None, typer.Option(min=1, help="How long a batch is kept for its annotator.")]
 Overlap = Annotated[int | None, typer.Option(min=1, help="How many annotators answer each item.")]
-Budget = Annotated[int | None, typer.Option(min=1, help="Labels to pay for.")]
+Budget = Annotated[int | None, typer.Option(min=1, help="Labels, or words, to pay for.")]
+Learner = Annotated[
+    Literal["linear", "transformer"] | None,
+    typer.Option(help="linear: a head on the encoder, seconds a round; transformer: the encoder itself is tuned."),
+]
+PreAnnotate = Annotated[
+    bool | None, typer.Option("--pre-annotate/--blind", help="Whether annotators see what the model thinks.")
+]
 
 
 @app.command("create")
@@ -40,13 +47,20 @@ def create(
     task: Annotated[str, typer.Option(help="What a label is.")] = "text_classification",
     strategy: Strategy = None,
     near_duplicate: NearDuplicate = None,
-    metric: Annotated[str | None, typer.Option(help="macro_f1 or accuracy.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="What turns texts into vectors.")] = None,
+    metric: Annotated[str | None, typer.Option(help="macro_f1 or accuracy; of entities entity_f1.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="What reads texts: minilm, hashing, or torch:, onnx: or static:NAME_OR_FOLDER.")
+    ] = None,
+    learner: Learner = None,
+    pre_annotate: PreAnnotate = None,
     batch_size: BatchSize = None,
     retrain_every: RetrainEvery = None,
     lease_seconds: LeaseSeconds = None,
     overlap: Overlap = None,
     budget: Budget = None,
+    budget_unit: Annotated[
+        Literal["labels", "words"] | None, typer.Option(help="What the budget counts: labels, or words of their texts.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed chooses the same items.")] = None,
     url: Url = None,
     data: Data = HERE,
@@ -54,8 +68,9 @@ def create(
     """Make a project."""
     classes = [part.strip() for label in labels for part in label.split(",") if part.strip()]
     settings = _given(
-        strategy=_mix(strategy), metric=metric, encoder=encoder, batch_size=batch_size, retrain_every=retrain_every,
-        lease_seconds=lease_seconds, overlap=overlap, budget=budget, seed=seed,
+        strategy=_mix(strategy), metric=metric, encoder=encoder, learner=learner, pre_annotate=pre_annotate,
+        batch_size=batch_size, retrain_every=retrain_every, lease_seconds=lease_seconds, overlap=overlap, budget=budget,
+        budget_unit=budget_unit, seed=seed,
     )  # fmt: skip
     if near_duplicate is not None:
         settings["near_duplicate"] = near_duplicate or None
@@ -82,7 +97,7 @@ def list_(as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
 
     table = Table("name", "task", "classes", "strategy", "budget", "id")
     for project in found:
-        budget = str(project.budget) if project.budget else "none"
+        budget = f"{project.budget:,} {project.budget_unit}" if project.budget else "none"
         table.add_row(
             project.name, project.task.value, str(len(project.labels)), said(project.strategy), budget, str(project.id)
         )
@@ -102,6 +117,8 @@ def patch(
     rename: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
     strategy: Strategy = None,
     near_duplicate: NearDuplicate = None,
+    learner: Learner = None,
+    pre_annotate: PreAnnotate = None,
     batch_size: BatchSize = None,
     retrain_every: RetrainEvery = None,
     lease_seconds: LeaseSeconds = None,
@@ -113,8 +130,8 @@ def patch(
 ) -> None:
     """Change settings while the project runs."""
     changes = _given(
-        name=rename, strategy=_mix(strategy), batch_size=batch_size, retrain_every=retrain_every,
-        lease_seconds=lease_seconds, overlap=overlap, budget=budget,
+        name=rename, strategy=_mix(strategy), learner=learner, pre_annotate=pre_annotate, batch_size=batch_size,
+        retrain_every=retrain_every, lease_seconds=lease_seconds, overlap=overlap, budget=budget,
     )  # fmt: skip
     if near_duplicate is not None:
         changes["near_duplicate"] = near_duplicate or None

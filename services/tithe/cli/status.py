@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tithe.client import ProjectHandle, Tithe
-    from tithe.contracts.insight import Status
+    from tithe.contracts.insight import Embedding, Status
 
 _LOOK_SECONDS = 1.0
 
@@ -89,8 +89,8 @@ def in_full(project: ProjectHandle) -> RenderableType:
         f"{counts.items:,}: {counts.labeled:,} labeled, {counts.skipped:,} skipped, {counts.unlabeled:,} unlabeled, "
         f"{counts.test:,} held out",
     )
-    table.add_row("encoded", f"{embedding.rows_ready:,} of {embedding.rows:,}")
-    table.add_row("labels", _labels(now))
+    table.add_row("encoded", _encoded(embedding))
+    table.add_row("budget" if now.budget.unit == "words" else "labels", _labels(now))
     table.add_row("queue", f"{now.queue_depth:,} ranked, {counts.leased:,} in annotators' hands")
     table.add_row("round", _round(now))
     table.add_row(
@@ -113,7 +113,30 @@ def in_full(project: ProjectHandle) -> RenderableType:
 
 
 def _labels(now: Status) -> str:
-    return f"{now.budget.received:,}" + (f" of {now.budget.total:,}" if now.budget.total is not None else "")
+    total = f" of {now.budget.total:,}" if now.budget.total is not None else ""
+    return f"{now.budget.received:,}{total}" + (" words" if now.budget.unit == "words" else "")
+
+
+def _encoded(embedding: Embedding) -> str:
+    told = f"{embedding.rows_ready:,} of {embedding.rows:,}"
+    if embedding.seconds_left and embedding.rows_per_second is not None:
+        told += f", {embedding.rows_per_second:,.0f} a second, about {_span(embedding.seconds_left)} left"
+    return told
+
+
+def _span(seconds: float) -> str:
+    """A time as people say it.
+
+    Examples
+    --------
+    >>> _span(40), _span(600), _span(90_000)
+    ('40 s', '10 min', '25 h')
+    """
+    if seconds >= 7200:
+        return f"{seconds / 3600:.0f} h"
+    if seconds >= 120:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s"
 
 
 def _score(now: Status) -> str:

@@ -186,6 +186,9 @@ class ProjectHandle:
     ) -> list[Prediction | None]:
         """What the current model thinks, in the order of what was sent; None where an item has no vector yet.
 
+        A prediction holds ``label``, ``labels`` or ``spans`` (``start``, ``end``, ``label``, ``confidence``), as the
+        task has it; its ``answer()`` is what to send to agree with it.
+
         Raises TitheProblem ``no_model_yet``, ``prediction_failed``, or ``prediction_late`` after `patience_seconds`.
         """
         asked = {"texts": texts, "vectors": vectors, "item_ids": item_ids}
@@ -198,7 +201,7 @@ class ProjectHandle:
                     504, "prediction_late", "no scorer has answered in time", remedy="are scorers running?"
                 )
             time.sleep(0.1)
-            answer = self._predictions("GET", f"{self._path}/predictions/{answer.request_id}", None)
+            answer = self._predictions("GET", f"{self._path}/predict/{answer.request_id}", None)
         if answer.predictions is None:
             raise TitheProblem(500, "prediction_failed", answer.failure or "the prediction failed")
         return answer.predictions

@@ -30,9 +30,12 @@ from tithe.loop.hand_out import Staleness
 from tithe.loop.record import Sent, record
 from tithe.storage import queue, status
 from tithe.storage.database import Unit
-from tithe.storage.queue import Batch, LeasedItem
+from tithe.storage.queue import LeasedItem
+from tithe.storage.status import SeenBatch
 
 router = APIRouter(prefix="/v1", tags=["labeling"])
+#: What a hand-out says of an item in blind labeling: where it stood in the queue, not what a model makes of it.
+_TOLD_BLINDLY = frozenset({"rank", "place", "because", "distance_to_labeled"})
 BatchId = Annotated[UUID, Path(description="the batch's id")]
 
 
@@ -44,7 +47,8 @@ def ask_batch(project_id: ProjectId, ask: AskBatch, here: Here, request: Request
     """The items most worth a label, held for this annotator for `lease_seconds`.
 
     An open batch of theirs is given again, so asking twice costs nothing. With nothing to hand out `items` is empty
-    and `empty_because` says why.
+    and `empty_because` says why. Items come with what the model thinks of them, unless the project labels blindly
+    (`pre_annotate: false`).
     """
     handed = hand_out.hand_out(here.database, project_id, ask.annotator, ask.size)
     if handed.retry_after_seconds is not None:
@@ -56,7 +60,7 @@ def ask_batch(project_id: ProjectId, ask: AskBatch, here: Here, request: Request
         expires_at=handed.batch.expires_at if handed.batch else None,
         round=handed.staleness.round_number,
         ranking=_ranking(handed.staleness),
-        items=[_item(lease) for lease in handed.items],
+        items=[_item(lease, blind=not handed.pre_annotate) for lease in handed.items],
         empty_because=handed.empty_because,
         retry_after_seconds=handed.retry_after_seconds,
     )
@@ -66,7 +70,7 @@ def ask_batch(project_id: ProjectId, ask: AskBatch, here: Here, request: Request
 def get_batch(batch_id: BatchId, here: Here) -> BatchState:
     """The batch as it stands, with every item it was handed out with. Looking does not extend its lease."""
 
-    def work(unit: Unit) -> tuple[Batch, list[LeasedItem]]:
+    def work(unit: Unit) -> tuple[SeenBatch, list[LeasedItem]]:
         return _known(unit, batch_id), queue.leases(unit, batch_id)
 
     batch, leases = here.database.run(work)
@@ -78,7 +82,7 @@ def get_batch(batch_id: BatchId, here: Here) -> BatchState:
         created_at=batch.created_at,
         expires_at=batch.expires_at,
         waiting=sum(lease.state == "active" for lease in leases),
-        items=[_item(lease) for lease in leases],
+        items=[_item(lease, blind=not batch.pre_annotate) for lease in leases],
     )
 
 
@@ -136,21 +140,22 @@ def release_batch(batch_id: BatchId, here: Here) -> None:
     hand_out.release(here.database, None, batch_id)
 
 
-def _known(unit: Unit, batch_id: UUID) -> Batch:
+def _known(unit: Unit, batch_id: UUID) -> SeenBatch:
     found = status.batch(unit, batch_id)
     if found is None:
         raise NotFound(f"there is no batch {batch_id}", place="path.batch_id", remedy="ask for a new batch")
     return found
 
 
-def _item(lease: LeasedItem) -> BatchItem:
-    why = dict(lease.why)
+def _item(lease: LeasedItem, *, blind: bool) -> BatchItem:
+    """The item as its annotator is to see it; `blind`: without anything that the model says of it."""
+    why = {name: told for name, told in lease.why.items() if not blind or name in _TOLD_BLINDLY}
     return BatchItem(
         item_id=lease.external_id,
         text=lease.text,
         tokens=lease.tokens,
         meta=lease.meta,
-        score=lease.score,
+        score=None if blind else lease.score,
         chosen_by=lease.chosen_by,
         prediction=_prediction(why.pop("prediction", None)),
         why=why,

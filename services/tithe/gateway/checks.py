@@ -44,7 +44,7 @@ class Checker:
             text, tokens, vector = self._content(values)
             split = self._split(values)
             meta = _meta(values.get("meta"), record.extra)
-            value = self._label(values, text if text is not None else " ".join(tokens or []))
+            value = self._label(values, text, tokens)
         except _Fault as fault:
             raise BadLine(record.line, *fault.args) from None
         except InvalidLabel as fault:
@@ -57,7 +57,8 @@ class Checker:
             external_id = _id(values["id"]) if "id" in values else digest.hex()
         except _Fault as fault:
             raise BadLine(record.line, *fault.args) from None
-        return NewItem(record.line, external_id, digest, split, text, tokens, meta, vector, value)
+        cost = self._cost(text, tokens)
+        return NewItem(record.line, external_id, digest, split, text, tokens, meta, vector, value, cost)
 
     def _content(self, values: dict[str, Any]) -> tuple[str | None, list[str] | None, npt.NDArray[np.float32] | None]:
         task = self._project.task
@@ -113,11 +114,21 @@ class Checker:
                          "send vectors of one model only")  # fmt: skip
         return vector
 
-    def _label(self, values: dict[str, Any], text: str) -> Any:
+    def _label(self, values: dict[str, Any], text: str | None, tokens: list[str] | None) -> Any:
         if "label" not in values or values["label"] == "":
             return None
-        length = None if self._project.task is Task.VECTORS else len(text)
-        return check_label(self._project.task, self._project.labels, values["label"], place="label", length=length)
+        project = self._project
+        return check_label(project.task, project.labels, values["label"], place="label", text=text, tokens=tokens)
+
+    def _cost(self, text: str | None, tokens: list[str] | None) -> int:
+        """What a label of it takes from the budget: at least 1, also where the text has no word."""
+        if self._project.budget_unit == "labels":
+            return 1
+        if tokens is not None:
+            return len(tokens)
+        from tithe.learners.tagging.words import document
+
+        return max(1, len(document(text or "").words))
 
     def _split(self, values: dict[str, Any]) -> str:
         split = values.get("split") or "pool"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tithe.contracts.projects import ProjectSpec, Task
+from tithe.contracts.projects import Project, ProjectSpec, Task, no_transformer
 from tithe.errors import BadInput, UnknownStrategy
 
 
@@ -34,11 +34,22 @@ def resolved(spec: ProjectSpec) -> ProjectSpec:
     whole = spec.resolved()
     checked_strategy("" if whole.strategy is None else whole.strategy, whole.task)
     if whole.encoder is not None:
-        from tithe.learners.registry import encoder_names
-
-        if whole.encoder not in encoder_names():
-            raise BadInput(
-                f"no encoder is called {whole.encoder!r}", place="body.encoder",
-                remedy=f"one of: {', '.join(encoder_names())}",
-            )  # fmt: skip
+        checked_encoder(whole.encoder)
     return whole
+
+
+def checked_encoder(name: str) -> None:
+    """Pass if that can be an encoder's name; whether its model is there, the scorers find. Raises UnknownEncoder."""
+    from tithe.learners.registry import check_encoder_name
+
+    try:
+        check_encoder_name(name)
+    except BadInput as fault:
+        fault.place = "body.encoder"
+        raise
+
+
+def checked_learner(project: Project, learner: str | None) -> None:
+    """Pass if the project's encoder can be trained by that learner. Raises BadInput."""
+    if learner == "transformer" and (fault := no_transformer(project.task, project.encoder)):
+        raise BadInput(fault[0], place="body.learner", remedy=fault[1])

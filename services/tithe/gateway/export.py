@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, NoModelYet
 from tithe.gateway.context import Here, ProjectId
+from tithe.gateway.models import reads_vectors
 from tithe.gateway.problems import documented
 from tithe.gateway.rows import Row, Rows
 from tithe.gateway.writers import csv_parts, jsonl_parts, parquet_parts
@@ -60,9 +61,9 @@ def export_project(
         return project, export.snapshot(unit, project_id), model, blocks
 
     project, covered, model, blocks = here.database.run(work)
-    if predictions and project.task is Task.TOKENS:
-        raise BadInput("predictions of token_classification are not exported", place="query.predictions",
-                       remedy="leave predictions out; POST …/predict predicts item by item")  # fmt: skip
+    if predictions and (project.task is Task.TOKENS or (model is not None and not reads_vectors(project, model))):
+        raise BadInput("predictions of a model that reads texts are not exported", place="query.predictions",
+                       remedy="leave predictions out; POST …/predict predicts items, 256 at a time")  # fmt: skip
     if predictions and model is None:
         raise NoModelYet(remedy="label some items first, or leave predictions out")
     rows = Rows(here, project, model, blocks)

@@ -61,13 +61,13 @@ def _status(unit: Unit, project_id: UUID) -> Status:
             unlabeled=pool - labeled - skipped,
         ),
         budget=Budget(
-            total=project.budget, received=seen.paid_count,
+            unit=project.budget_unit, total=project.budget, received=seen.paid_count,
             left=None if project.budget is None else max(0, project.budget - seen.paid_count),
         ),
         queue_depth=seen.queue_depth,
         embedding=Embedding(
             blocks_ready=seen.blocks_ready, blocks=seen.blocks_planned, rows_ready=seen.rows_ready,
-            rows=seen.item_count, imports_running=seen.imports_running,
+            rows=seen.item_count, imports_running=seen.imports_running, **_pace(seen),
         ),
         round=_running(unit, rounds.unfinished(unit, project_id)),
         ranking=Ranking(
@@ -85,6 +85,13 @@ def _status(unit: Unit, project_id: UUID) -> Status:
         finished=finished is not None,
         finished_because=finished,
     )  # fmt: skip
+
+
+def _pace(seen: Overview) -> dict[str, float | None]:
+    """How fast the pool is encoded, and how long that takes on."""
+    left, pace = seen.item_count - seen.rows_ready, seen.rows_per_second
+    seconds = 0.0 if left <= 0 else None if not pace else round(left / pace, 1)
+    return {"rows_per_second": None if pace is None else round(pace, 1), "seconds_left": seconds}
 
 
 def _finished(project: Project, seen: Overview, pool: int) -> Literal["budget_spent", "pool_exhausted"] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
+from tithe.contracts.projects import Project, Task
 from tithe.errors import BlockLost, Unavailable, WorkFailed
 from tithe.loop import ingest
 from tithe.runtime import Runtime
@@ -21,8 +22,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def reads_vectors(project: Project, row: Model) -> bool:
+    """Whether the model answers from vectors alone: then the gateway asks it itself. Others are asked by a scorer."""
+    return project.task is not Task.TOKENS and row.facts.get("learner", "linear") == "linear"
+
+
 def current_model(here: Runtime, row: Model) -> LinearModel:
-    """The model of that row, kept while it is asked for. Raises Unavailable where its file cannot be read."""
+    """The model of that row, which :func:`reads_vectors`, kept while it is asked for.
+
+    Raises Unavailable where its file cannot be read, or is of a kind that is not known here.
+    """
     return _readable(f"model {row.version}", lambda: _read(here.artifacts, row.path, row.sha256))
 
 
@@ -62,6 +71,12 @@ def _readable(what: str, read: Callable[[], T]) -> T:
 
 @functools.lru_cache(maxsize=8)
 def _read(artifacts: ArtifactStore, path: str, sha256: str) -> LinearModel:
-    from tithe.learners.linear_model import LinearModel
+    from tithe.learners.linear_model import FORMAT, LinearModel
 
-    return LinearModel.from_tensors(*artifacts.read_model(path, sha256))
+    tensors, meta = artifacts.read_model(path, sha256)
+    if meta.get("format") != FORMAT:
+        raise Unavailable(
+            f"the gateway knows models of the format {FORMAT}, not {str(meta.get('format'))[:80]!r}",
+            remedy="is a worker of a newer version running? Bring the gateway to the same one",
+        )
+    return LinearModel.from_tensors(tensors, meta)

@@ -17,7 +17,7 @@ from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidVector, NoModelYet, NotFound, Unavailable
 from tithe.gateway.checks import LONGEST_SQUARED
 from tithe.gateway.context import Here, JsonOnly, ProjectId, leaving_seconds
-from tithe.gateway.models import current_model, gather, pool_vectors
+from tithe.gateway.models import current_model, gather, pool_vectors, reads_vectors
 from tithe.gateway.problems import documented
 from tithe.runtime import Runtime
 from tithe.storage import pool, predictions, projects, rounds
@@ -102,16 +102,18 @@ def _ask(here: Runtime, project_id: UUID, ask: AskPredictions) -> _Ready | _Wait
         return _Ready(model, _of_vectors(here, project, model, ask.vectors))
     if ask.texts is not None and project.task is Task.VECTORS:
         raise BadInput("this project knows vectors only", place="body.texts", remedy="send vectors, or item_ids")
-    if ask.item_ids is not None:
-        ordinals = here.database.run(lambda unit: _ordinals(unit, project_id, ask.item_ids or []))
-        if project.task is not Task.TOKENS:
-            return _Ready(model, _of_items(here, project, model, ordinals))
-        texts = here.database.run(
-            lambda unit: [pool.texts(unit, project_id, ordinal, ordinal + 1)[0] for ordinal in ordinals]
-        )
-    else:
+    if ask.item_ids is None:
         texts = ask.texts or []
-    return _Waiting(model, here.database.run(lambda unit: predictions.create(unit, project_id, texts, model.id)))
+        return _Waiting(model, here.database.run(lambda unit: predictions.create(unit, project_id, texts, model.id)))
+    ordinals = here.database.run(lambda unit: _ordinals(unit, project_id, ask.item_ids or []))
+    if reads_vectors(project, model):
+        return _Ready(model, _of_items(here, project, model, ordinals))
+    return _Waiting(model, here.database.run(lambda unit: _of_their_texts(unit, project_id, ordinals, model)))
+
+
+def _of_their_texts(unit: Unit, project_id: UUID, ordinals: Sequence[int], model: Model) -> UUID:
+    """Ask a scorer for what the model says of items it must read; it looks up how they came, as text or as tokens."""
+    return predictions.create(unit, project_id, pool.texts_of(unit, project_id, ordinals), model.id, ordinals)
 
 
 def _look(here: Runtime, project_id: UUID, request_id: UUID) -> PredictRequest:
@@ -140,8 +142,11 @@ def _of_vectors(
 ) -> list[Prediction | None]:
     import numpy as np
 
-    if project.task is Task.TOKENS:
-        raise BadInput("token_classification predicts from texts", place="body.vectors", remedy="send texts")
+    if not reads_vectors(project, model):
+        raise BadInput(
+            f"the current model (version {model.version}) reads texts, not vectors", place="body.vectors",
+            remedy="send texts, or item_ids",
+        )  # fmt: skip
     ready = current_model(here, model)
     for at, vector in enumerate(sent):
         if len(vector) != ready.dimension:

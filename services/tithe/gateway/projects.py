@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Response
 from tithe.contracts.api import ProjectPage
 from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec
 from tithe.errors import Conflict
-from tithe.gateway.choices import checked_strategy, resolved
+from tithe.gateway.choices import checked_learner, checked_strategy, resolved
 from tithe.gateway.context import Here, JsonOnly, ProjectId
 from tithe.gateway.problems import documented
 from tithe.loop import rounds as turns
@@ -30,8 +30,8 @@ router = APIRouter(prefix="/v1/projects", tags=["projects"])
 def create_project(spec: ProjectSpec, here: Here, response: Response) -> Project:
     """A task, its classes, and how items are to be chosen.
 
-    Everything but the task, the classes and the encoder may be changed later. Text projects without an `encoder` get
-    `minilm`.
+    Everything but the task, the classes, the encoder, the metric, the seed and the budget's unit may be changed later.
+    Text projects without an `encoder` get `minilm`.
     """
     made = here.database.run(lambda unit: projects.create(unit, resolved(spec)), repeatable=False)
     response.headers["Location"] = f"/v1/projects/{made.id}"
@@ -64,7 +64,8 @@ def change_project(project_id: ProjectId, change: ProjectPatch, here: Here) -> P
 
     `"budget": null` lifts the budget, `"near_duplicate": null` lets near-duplicates in.
 
-    A smaller `retrain_every` may ask for a round at once. `overlap` is fixed once there is an answer.
+    A smaller `retrain_every` may ask for a round at once; another `learner` learns from the next round on. `overlap` is
+    fixed once there is an answer.
     """
     return here.database.run(lambda unit: _change(unit, project_id, change))
 
@@ -73,6 +74,7 @@ def _change(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
     before = projects.get(unit, project_id)
     if change.strategy is not None:
         checked_strategy(change.strategy, before.task)
+    checked_learner(before, change.learner)
     # Held until the end: no answer is counted between the look at the counters and the change.
     progress = answers.lock_progress(unit, project_id)
     if change.overlap not in (None, before.overlap):

@@ -1,18 +1,30 @@
-"""Models as the scorer uses them: loaded once per process, checked against their rows."""
+"""Models as the scorer uses them: loaded once per process, checked against their rows, asked by ordinal."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from tithe.artifacts import ArtifactStore
+from tithe.choosing.answers import Asked
+from tithe.contracts.projects import Project
 from tithe.errors import Hopeless
 from tithe.learners.linear_model import LinearModel
+from tithe.learners.stored import StoredModel, model_from
+from tithe.learners.words import Tagged
+from tithe.loop.reading import Items
 from tithe.runtime import Runtime
 from tithe.storage import rounds
+from tithe.storage.pool import Block
+from tithe.strategies.arrays import Float64, Int64
 
 
-def load(runtime: Runtime, model_id: UUID) -> LinearModel:
+def load(runtime: Runtime, model_id: UUID) -> StoredModel:
     """The model with that id."""
     row = runtime.database.run(lambda unit: rounds.model(unit, model_id))
     if row is None:
@@ -21,5 +33,43 @@ def load(runtime: Runtime, model_id: UUID) -> LinearModel:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(artifacts: ArtifactStore, path: str, sha256: str) -> LinearModel:
-    return LinearModel.from_tensors(*artifacts.read_model(path, sha256))
+def _read(artifacts: ArtifactStore, path: str, sha256: str) -> StoredModel:
+    return model_from(*artifacts.read_model(path, sha256))
+
+
+def asked(runtime: Runtime, project: Project, model_id: UUID | None, blocks: Sequence[Block]) -> Asked | None:
+    """The round's model, ready to be asked about the project's items; None: there is none yet."""
+    if model_id is None:
+        return None
+    model = load(runtime, model_id)
+    return model if isinstance(model, LinearModel) else Reader(model, Items(runtime, project, blocks))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model that reads words or texts, together with the items it reads."""
+
+    model: Any
+    items: Items
+
+    @property
+    def costly(self) -> bool:
+        """Whether each answer costs a network's pass. Words that are not kept cost one too: see :meth:`cheap`."""
+        reads: str = self.model.reads
+        return reads != "words"
+
+    def cheap(self, ordinals: Int64) -> Any:
+        """Which of the items it can be asked about without a network's pass: bool, shape (n,)."""
+        return self.items.kept(ordinals) if self.model.reads == "words" else np.zeros(len(ordinals), dtype=bool)
+
+    def of(self, ordinals: Int64, *, committee: bool = False) -> Float64 | Tagged:
+        """What the model, or each member of its committee, says of the items."""
+        said: Float64 | Tagged
+        if self.model.reads == "words":
+            said = (self.model.tag_committee if committee else self.model.tag)(*self.items.words(ordinals))
+        elif self.model.reads == "documents":
+            tag = self.model.tag_documents_committee if committee else self.model.tag_documents
+            said = tag(self.items.documents(ordinals))
+        else:
+            said = (self.model.committee_proba if committee else self.model.predict_proba)(self.items.texts(ordinals))
+        return said

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from uuid import UUID
 
+import numpy as np
+
+from tithe.choosing.kept import Kept
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan
-from tithe.choosing.sift import Kept, Shard, sift
+from tithe.choosing.sift import Shard, sift_all
+from tithe.choosing.worth_asking import worth_asking
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import ScoreShard
 from tithe.errors import Hopeless
 from tithe.loop import rounds as turns
 from tithe.loop.features import Ordinals, PoolVectors
+from tithe.loop.labeled import labeled_vectors
 from tithe.loop.minima import distances
 from tithe.runtime import Runtime
-from tithe.scorer.models import load
+from tithe.scorer.models import Reader, asked
 from tithe.storage import jobs, pool, projects, rounds
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
@@ -30,26 +36,40 @@ def score_shard(runtime: Runtime, message: ScoreShard, claim: Claim) -> None:
         return
     current, row, project, blocks, closed = read
     began = time.perf_counter()
+    model = asked(runtime, project, current.model_id, blocks)
     shard = Shard(
         rows=PoolVectors(runtime.artifacts, blocks),
         closed=closed,
         task=project.task.value,
-        model=load(runtime, current.model_id) if current.model_id else None,
+        model=model,
         nearest=lambda: distances(runtime, project.id, blocks, current.watermark),
         seed=current.seed,
     )
-    lists = []
-    for sieve in plan_of(current, project).sieves():
-        try:
-            kept = sift(shard, sieve)
-        except ValueError as error:  # a model whose answers are no probabilities: the same for whoever tries again
-            raise Hopeless(f"shard {row.shard}, rows {row.start} to {row.stop}, {sieve.name}: {error}") from error
-        lists.append(_listed(row.shard, sieve.name, kept))
+    if isinstance(model, Reader):
+        shard = replace(shard, considered=_considered(runtime, current, row, shard, model))
+    sieves = plan_of(current, project).sieves()
+    try:
+        found = sift_all(shard, sieves)
+    except ValueError as error:  # a model whose answers are no probabilities: the same for whoever tries again
+        raise Hopeless(f"shard {row.shard}, rows {row.start} to {row.stop}: {error}") from error
+    lists = [_listed(row.shard, sieve.name, kept) for sieve, kept in zip(sieves, found, strict=True)]
+    scored = len(shard.opened if shard.considered is None else shard.considered)
     runtime.database.run(
         lambda unit: turns.finish_shard(
-            unit, claim, row.shard, lists=lists, scored=len(shard.opened), seconds=time.perf_counter() - began
+            unit, claim, row.shard, lists=lists, scored=scored, seconds=time.perf_counter() - began
         )
     )
+
+
+def _considered(runtime: Runtime, current: Round, row: ShardRow, shard: Shard, model: Reader) -> Ordinals:
+    """Every open row whose answer is cheap, and of the others the shard's part of those worth a network's pass."""
+    cheap = model.cheap(shard.opened)
+    costly = shard.opened[~cheap]
+    most = max(1, runtime.settings.costly_rows * (row.stop - row.start) // max(1, current.pool_count))
+    if len(costly) > most:
+        known = labeled_vectors(runtime, current.project_id, current.watermark)
+        costly = worth_asking(costly, shard.rows.gather(costly)[1], known, most, current.seed)
+    return np.sort(np.concatenate([shard.opened[cheap], costly]))
 
 
 def plan_of(current: Round, project: Project) -> Plan:

@@ -8,8 +8,8 @@ import numpy as np
 
 from tithe.choosing.choose import Choice as Chosen
 from tithe.choosing.choose import choose
+from tithe.choosing.kept import Kept, merge
 from tithe.choosing.plan import Plan, Pool
-from tithe.choosing.sift import Kept, merge
 from tithe.contracts.projects import Project, said
 from tithe.contracts.tasks import SelectReady
 from tithe.errors import Hopeless
@@ -17,7 +17,7 @@ from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors
 from tithe.loop.labeled import labeled_vectors, nearest_distances
 from tithe.runtime import Runtime
-from tithe.scorer.models import load
+from tithe.scorer.models import asked
 from tithe.scorer.reasons import reasons
 from tithe.scorer.score import plan_of
 from tithe.storage import jobs, pool, projects, queue, rounds
@@ -33,7 +33,7 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     if read is None:
         return
     current, project, shards, lists, blocks, waiting = read
-    model = load(runtime, current.model_id) if current.model_id else None
+    model = asked(runtime, project, current.model_id, blocks)
     vectors = PoolVectors(runtime.artifacts, blocks)
     plan = plan_of(current, project)
     around = Pool(
@@ -44,7 +44,8 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     )
     made = choose(plan, merged(plan, lists, len(shards)), around, np.array(waiting, dtype=np.int64))
     choices = _second_opinions_first(made, waiting)
-    told = reasons(project, model, *vectors.gather(np.array([one.ordinal for one in choices], dtype=np.int64)))
+    ordinals = np.array([one.ordinal for one in choices], dtype=np.int64)
+    told = reasons(project, model, ordinals, *vectors.gather(ordinals))
     choices = [
         Choice(one.ordinal, one.score, one.chosen_by, {"rank": rank, **one.why, **why})
         for rank, (one, why) in enumerate(zip(choices, told, strict=True))

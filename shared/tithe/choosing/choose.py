@@ -10,10 +10,10 @@ import numpy as np
 
 from tithe.choosing.alike import Admission, Measure
 from tithe.choosing.core_set import radius_facts
+from tithe.choosing.kept import Kept
 from tithe.choosing.mix import turns
 from tithe.choosing.plan import FILLER, Plan, Pool
 from tithe.choosing.rank import Ranking, Walk, rank
-from tithe.choosing.sift import Kept
 from tithe.learners.protocol import Float32
 from tithe.strategies.arrays import Int64
 

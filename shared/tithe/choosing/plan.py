@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tithe.choosing.answers import Asked
 from tithe.choosing.mix import Part
-from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32
 from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.catalog import CATALOG
@@ -65,6 +65,6 @@ class Pool:
     """
 
     gather: Callable[[Int64], tuple[npt.NDArray[np.bool_], Float32]]
-    model: LinearModel | None
+    model: Asked | None
     labeled: Callable[[], Float32]
     nearest: Callable[[Int64, Float32], Float64]

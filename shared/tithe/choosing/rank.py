@@ -12,14 +12,18 @@ import numpy.typing as npt
 
 from tithe.choosing.alike import Measure
 from tithe.choosing.core_set import Centers
+from tithe.choosing.kept import Kept
 from tithe.choosing.mix import Part
 from tithe.choosing.plan import Plan, Pool
-from tithe.choosing.sift import Kept, doubt
+from tithe.choosing.sift import doubt
+from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32
 from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.candidates import Candidates
 from tithe.strategies.catalog import Strategy
 
+#: Where an answer costs a pass through a network, sets are chosen from so many of each list, its best.
+MOST_COSTLY = 2000
 #: Strategies that look at sets rank this many times the queue's depth, so that near-duplicates can be left out.
 _SPARE = 1.25
 Walk = Iterator[tuple[int, Float32 | None]]
@@ -81,7 +85,8 @@ def _whole_core_set(strategy: Strategy, kept: Kept, pool: Pool) -> Ranking:
 
 def _of_sets(plan: Plan, strategy: Strategy, kept: Sequence[Kept], pool: Pool, measure: Measure | None) -> Ranking:
     """Let the strategy look at its candidates, in the order of their ordinals: no matter which shard was first."""
-    offered = np.unique(np.concatenate([one.ordinals for one in kept]))
+    most = MOST_COSTLY if strategy.needs.a_model and _costly(pool) else None
+    offered = np.unique(np.concatenate([one.ordinals[:most] for one in kept]))
     found, vectors = pool.gather(offered)
     ordinals = offered[found]
     if not len(ordinals):
@@ -99,6 +104,10 @@ def _of_sets(plan: Plan, strategy: Strategy, kept: Sequence[Kept], pool: Pool, m
     return Ranking(strategy.name, ordinals[picked], vectors[picked], everything, None, why, centers)
 
 
+def _costly(pool: Pool) -> bool:
+    return pool.model is not None and not isinstance(pool.model, LinearModel) and pool.model.costly
+
+
 def _candidates(
     plan: Plan,
     strategy: Strategy,
@@ -108,7 +117,8 @@ def _candidates(
     vectors: Float32,
     known: Float64 | None,
 ) -> Candidates:
-    answers, uncertainty = doubt(plan.task, pool.model, vectors) if pool.model is not None else (None, None)
+    asked = pool.model is not None and (strategy.needs.a_model or isinstance(pool.model, LinearModel))
+    answers, uncertainty = doubt(plan.task, pool.model, ordinals, vectors) if pool.model and asked else (None, None)
     if strategy.wants_distance:  # as Postgres and the shards measure it: of the vectors as they are
         nearest = pool.nearest(ordinals, vectors) if known is None else known
         return Candidates(vectors, answers, uncertainty, None, nearest)

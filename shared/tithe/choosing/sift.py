@@ -1,4 +1,4 @@
-"""What a shard keeps of its rows, and how the lists of all shards become one."""
+"""What a shard keeps of its rows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tithe.choosing.answers import Asked
+from tithe.choosing.asked import by_answers
 from tithe.choosing.core_set import radius_of_last
+from tithe.choosing.kept import NONE, Kept, merge
 from tithe.learners.fused import best_rows
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32
+from tithe.learners.words import Tagged
 from tithe.strategies import draws, ranking
 from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.catalog import CATALOG
-from tithe.strategies.class_balance import class_balanced
 from tithe.strategies.coverage import k_center_greedy
 from tithe.strategies.sieves import Keep, Sieve
 
@@ -39,37 +42,6 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A list a shard kept, or the merged list of all shards.
-
-    Attributes
-    ----------
-    ordinals
-        int64, shape (n,), best first.
-    scores
-        float64, shape (n,): what the list is ordered by, higher first. Of centers: the distance to the nearest labeled
-        item.
-    groups
-        int64, shape (n,): each row's predicted class, for lists kept by turns; None otherwise.
-    radius
-        Of centers: how far the shard's farthest row is from what is labeled or kept. None otherwise.
-    shards
-        How many shards' lists are merged in it.
-    """
-
-    ordinals: Int64
-    scores: Float64
-    groups: Int64 | None = None
-    radius: float | None = None
-    shards: int = 1
-
-    def first(self, rows: int) -> Kept:
-        """The first rows of the list."""
-        groups = None if self.groups is None else self.groups[:rows]
-        return replace(self, ordinals=self.ordinals[:rows], scores=self.scores[:rows], groups=groups)
-
-
-@dataclass(frozen=True, slots=True)
 class Shard:
     """What is sifted: rows, and which of them may not be asked for.
 
@@ -83,6 +55,8 @@ class Shard:
         What a label is, as projects name it.
     model
         None before there is one.
+    considered
+        int64, ascending: the open ordinals that a model is asked about; None: all of them.
     nearest
         Gives each row's distance to its nearest labeled item, shape (rows,), in the order of the rows' ordinals;
         infinity where nothing is labeled. Only called for centers.
@@ -93,9 +67,10 @@ class Shard:
     rows: Rows
     closed: Int64
     task: str
-    model: LinearModel | None
+    model: Asked | None
     nearest: Callable[[], Float64]
     seed: int
+    considered: Int64 | None = None
     opened: Int64 = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +82,26 @@ class Shard:
         return ~np.isin(ordinals, self.closed, assume_unique=True)
 
 
-_NONE = Kept(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
+def sift_all(shard: Shard, sieves: Sequence[Sieve]) -> list[Kept]:
+    """What the shard keeps by each of the sieves, in their order. Raises as :func:`sift`."""
+    model = shard.model
+    if model is None or isinstance(model, LinearModel) or not len(shard.opened):
+        return [_named(shard, sieve) for sieve in sieves]
+    considered = shard.opened if shard.considered is None else shard.considered
+    asking = [sieve for sieve in sieves if _asks(sieve)]
+    answered = iter(by_answers(asking, model, considered, shard.task, shard.seed))
+    return [next(answered) if _asks(sieve) else _named(shard, sieve) for sieve in sieves]
+
+
+def _named(shard: Shard, sieve: Sieve) -> Kept:
+    try:
+        return sift(shard, sieve)
+    except ValueError as error:
+        raise ValueError(f"{sieve.name}: {error}") from error
+
+
+def _asks(sieve: Sieve) -> bool:
+    return sieve.keep is not Keep.CENTERS and sieve.by != "random"
 
 
 def sift(shard: Shard, sieve: Sieve) -> Kept:
@@ -119,12 +113,16 @@ def sift(shard: Shard, sieve: Sieve) -> Kept:
         If the model's answers are no probabilities (NaN, say), or the strategy does not serve the task.
     """
     if not len(shard.opened):  # all are labeled, or the shard's blocks were lost: nothing, by any rule
-        return replace(_NONE, radius=0.0 if sieve.keep is Keep.CENTERS else None)
+        return replace(NONE, radius=0.0 if sieve.keep is Keep.CENTERS else None)
     if sieve.keep is Keep.CENTERS:
         return _centers(shard, sieve)
     if sieve.by == "random":
         return merge(sieve, [Kept(shard.opened, ranking.random_scores(shard.opened, shard.seed))], shard.seed)
-    model = _model(shard)
+    if shard.model is None:
+        raise ValueError("there is no model yet to score with")
+    if not isinstance(shard.model, LinearModel):
+        return sift_all(shard, [sieve])[0]
+    model = shard.model
     if sieve.keep is Keep.BEST:
         best = best_rows(model, shard.rows.runs(_CHUNK_ROWS), sieve.by, sieve.rows, shard.seed, shard.may_be_asked)
         return Kept(best.ordinals, best.scores)
@@ -134,7 +132,7 @@ def sift(shard: Shard, sieve: Sieve) -> Kept:
 def _about_best(shard: Shard, model: LinearModel, sieve: Sieve) -> Int64:
     """The ordinals the sieve keeps and some more, by probabilities whose last bits depend on the rows beside them."""
     wider = replace(sieve, rows=sieve.rows + _SLACK)
-    best = _NONE
+    best = NONE
     for first, rows in shard.rows.runs(_CHUNK_ROWS):
         ordinals = np.arange(first, first + len(rows), dtype=np.int64)
         asked = shard.may_be_asked(ordinals)
@@ -159,29 +157,14 @@ def _keyed(shard: Shard, sieve: Sieve, ordinals: Int64, answers: Float64) -> Kep
     return Kept(ordinals, scores, answers.argmax(axis=1))
 
 
-def merge(sieve: Sieve, parts: Sequence[Kept], seed: int) -> Kept:
-    """One list of several shards' lists, or of several chunks': the same as if all rows had been one shard.
+def doubt(task: str, model: Asked, ordinals: Int64, rows: Float32) -> tuple[Float64, Float64]:
+    """The model's probabilities, shape (n, classes), and the margin score of each row, in [0, 1].
 
-    Of centers it is the union: what the final choice is made from, and the largest radius.
+    Raises ValueError for a model of words: it has no classes.
     """
-    ordinals = np.concatenate([part.ordinals for part in parts]) if parts else np.empty(0, np.int64)
-    scores = np.concatenate([part.scores for part in parts]) if parts else np.empty(0)
-    if sieve.keep is Keep.CENTERS:
-        radii = [part.radius for part in parts if part.radius is not None]
-        # Of one shard they are in the order of choosing; of several in that of their ordinals, whichever was first.
-        order = np.argsort(ordinals) if len(parts) > 1 else np.arange(len(ordinals))
-        return Kept(ordinals[order], scores[order], radius=max(radii, default=0.0), shards=len(parts))
-    if sieve.keep is Keep.TURNS:
-        groups = np.concatenate([_groups(part) for part in parts]) if parts else np.empty(0, np.int64)
-        chosen = class_balanced(scores, groups, ordinals, sieve.rows, seed)
-        return Kept(ordinals[chosen], scores[chosen], groups[chosen])
-    chosen = ranking.top_k(scores, ordinals, sieve.rows, seed)
-    return Kept(ordinals[chosen], scores[chosen])
-
-
-def doubt(task: str, model: LinearModel, rows: Float32) -> tuple[Float64, Float64]:
-    """The model's probabilities, shape (n, classes), and the margin score of each row, in [0, 1]."""
-    answers = model.predict_proba(rows)
+    answers = model.predict_proba(rows) if isinstance(model, LinearModel) else model.of(ordinals)
+    if isinstance(answers, Tagged):
+        raise ValueError("a model of words says nothing of classes")  # noqa: TRY004 - of the strategy, for this task
     uncertainty: Float64 = CATALOG["margin"].function_for(task)(answers)
     return answers, uncertainty
 
@@ -198,15 +181,3 @@ def _centers(shard: Shard, sieve: Sieve) -> Kept:
     kept = chosen[: sieve.rows]
     kept = kept[np.isin(ordinals[kept], shard.opened)]
     return Kept(ordinals[kept], distance[kept], radius=radius)
-
-
-def _model(shard: Shard) -> LinearModel:
-    if shard.model is None:
-        raise ValueError("there is no model yet to score with")
-    return shard.model
-
-
-def _groups(part: Kept) -> Int64:
-    if part.groups is None:
-        raise ValueError("a list kept by turns has a class for each row")
-    return part.groups

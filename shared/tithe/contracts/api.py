@@ -114,10 +114,15 @@ class BatchItem(Told):
     text: str | None
     tokens: list[str] | None
     meta: dict[str, Any] | None
-    score: float | None = Field(description="by the project's strategy, higher is more worth asking; null: not ranked")
+    score: float | None = Field(
+        description="by the project's strategy, higher is more worth asking; null: not ranked, or blind labeling"
+    )
     chosen_by: str
-    prediction: Prediction | None
-    why: dict[str, Any]
+    prediction: Prediction | None = Field(description="what the model thinks; null: no model, or blind labeling")
+    why: dict[str, Any] = Field(
+        description="how it was chosen: rank, votes, `doubtful` words with start, end and doubt, and more; "
+        "in blind labeling only what tells nothing of the model's answer"
+    )
     state: Literal["active", "done", "skipped", "expired", "released"] = "active"
 
 

@@ -15,7 +15,7 @@ class StrategyCard(BaseModel):
     name: str
     summary: str
     use: str = Field(description="when it is the right one, and when not")
-    needs: str = Field(description="nothing, probabilities, committee, vectors, or vectors and a model")
+    needs: str = Field(description="nothing, probabilities, committee, vectors, vectors and a model, or tags of words")
     cost: str = Field(description="time beyond reading the pool once")
     reference: str
     tasks: list[Task]

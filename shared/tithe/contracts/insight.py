@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from tithe.contracts.api import Ranking
-from tithe.contracts.projects import Metric
+from tithe.contracts.projects import BudgetUnit, Metric
 from tithe.contracts.shapes import Told
 
 
@@ -25,10 +25,11 @@ class Counts(Told):
 
 
 class Budget(Told):
-    """Labels paid for: those of annotators, not those that came with the items."""
+    """What is paid for: the labels of annotators, not those that came with the items, counted in `unit`."""
 
+    unit: BudgetUnit = Field(default="labels", description="words: a label takes as many as its text has")
     total: int | None = Field(description="null: no end")
-    received: int
+    received: int = Field(description="spent so far; the last item may go beyond the total where words are counted")
     left: int | None
 
 
@@ -40,6 +41,10 @@ class Embedding(Told):
     rows_ready: int
     rows: int
     imports_running: int
+    rows_per_second: float | None = Field(
+        default=None, description="over the last five minutes, all scorers together; null: nothing was encoded"
+    )
+    seconds_left: float | None = Field(default=None, description="at that pace; 0: all is encoded; null: not known")
 
 
 class RunningRound(Told):
@@ -140,7 +145,9 @@ class HistoryPoint(Told):
 
     labels: int
     score: float | None
-    score_from: str | None = Field(description="test_set or cross_validation")
+    score_from: str | None = Field(
+        description="test_set, cross_validation, or held_out: a part of the labels, kept from a tuned transformer"
+    )
     metric: Metric
     strategy: str | dict[str, float]
     version: int

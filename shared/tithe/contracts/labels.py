@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from tithe.contracts.projects import Task
+from tithe.contracts.spans import check_spans
 from tithe.errors import InvalidLabel
 
 #: Guessing what was meant compares with every class: only where these are few and the word is short.
@@ -16,7 +17,10 @@ _HINTED_LENGTH = 80
 Label = str | list[str] | list[dict[str, Any]]
 
 
-def check_label(task: Task, classes: Sequence[str], value: Any, *, place: str, length: int | None = None) -> Label:
+def check_label(
+    task: Task, classes: Sequence[str], value: Any, *, place: str, text: str | None = None,
+    tokens: Sequence[str] | None = None,
+) -> Label:  # fmt: skip
     """Return `value` as it is stored, or raise :class:`InvalidLabel` saying where and what would fit.
 
     Parameters
@@ -25,11 +29,12 @@ def check_label(task: Task, classes: Sequence[str], value: Any, *, place: str, l
         The project's schema.
     value
         Classification: one class name. Multi-label: a list of class names, possibly empty. Token classification: a
-        list of ``{"start", "end", "label"}``, offsets in Unicode code points, half open, possibly empty.
+        list of ``{"start", "end", "label"}``, offsets in Unicode code points, half open; empty: there is no entity.
     place
         Where the value stands in what was sent, for the message.
-    length
-        Length of the item's text in code points, where it is known; spans must end within it.
+    text, tokens
+        The content of an item of token classification, one of them: what :func:`~tithe.contracts.spans.check_spans`
+        checks spans against.
     """
     if task in (Task.TEXT, Task.VECTORS):
         return _one_class(classes, classes, value, place)
@@ -40,7 +45,8 @@ def check_label(task: Task, classes: Sequence[str], value: Any, *, place: str, l
     if task is Task.MULTILABEL:
         return _several_classes(classes, value, place)
     known = frozenset(classes)
-    return [_span(classes, known, span, f"{place}[{i}]", length) for i, span in enumerate(value)]
+    spans = [_span(classes, known, span, f"{place}[{i}]") for i, span in enumerate(value)]
+    return check_spans(spans, place=place, text=text, tokens=tokens)
 
 
 def _one_class(classes: Sequence[str], known: Collection[str], value: Any, place: str) -> str:
@@ -68,7 +74,7 @@ def _several_classes(classes: Sequence[str], value: list[Any], place: str) -> li
     return sorted(chosen, key=order.__getitem__)
 
 
-def _span(classes: Sequence[str], known: Collection[str], span: Any, place: str, length: int | None) -> dict[str, Any]:
+def _span(classes: Sequence[str], known: Collection[str], span: Any, place: str) -> dict[str, Any]:
     if not isinstance(span, dict) or set(span) != {"start", "end", "label"}:
         raise InvalidLabel(
             f"{place}: a span is an object with start, end and label",
@@ -80,11 +86,6 @@ def _span(classes: Sequence[str], known: Collection[str], span: Any, place: str,
         raise InvalidLabel(
             f"{place}: start and end must be whole numbers with 0 <= start < end", place=place,
             remedy="offsets count Unicode code points, end exclusive",
-        )  # fmt: skip
-    if length is not None and end > length:
-        raise InvalidLabel(
-            f"{place}: the span ends at {end}, the text at {length}", place=place,
-            remedy="offsets count Unicode code points, not bytes or UTF-16 units",
         )  # fmt: skip
     return {"start": start, "end": end, "label": _one_class(classes, known, span["label"], f"{place}.label")}
 

@@ -45,6 +45,8 @@ def stored_as(strategy: str | dict[str, float]) -> str:
 
 
 _LONGEST_STRATEGY = 100
+#: A folder's path is a name too.
+_LONGEST_ENCODER = 500
 _SHARES_TOLERANCE = 1e-6
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
@@ -54,7 +56,13 @@ ClassName = Annotated[
 ]
 #: Neither "1" nor true nor 1.0.
 Whole = Annotated[int, Field(strict=True)]
-Metric = Literal["macro_f1", "accuracy"]
+#: `entity_f1` is that of token_classification, and its alone: exact spans of the right type.
+Metric = Literal["macro_f1", "accuracy", "entity_f1"]
+#: `linear`: the encoder stays as it is, a head on it is fitted anew in seconds. `transformer`: the encoder is tuned.
+LearnerName = Literal["linear", "transformer"]
+BudgetUnit = Literal["labels", "words"]
+#: Neither 1 nor "yes".
+Switch = Annotated[bool, Field(strict=True)]
 #: A name from the catalog, or names with the share of the queue each has; the shares sum to 1.
 Strategy = Annotated[str | dict[str, float], BeforeValidator(_one_or_a_mix)]
 Similarity = Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -91,6 +99,39 @@ def default_strategy(task: Task, classes: int) -> str | dict[str, float]:
     return {doubt: 0.5, "variance_reduction": 0.5}
 
 
+def default_metric(task: Task) -> Metric:
+    """The score a project's learning curve is drawn in that does not say.
+
+    Examples
+    --------
+    >>> default_metric(Task.TEXT), default_metric(Task.TOKENS)
+    ('macro_f1', 'entity_f1')
+    """
+    return "entity_f1" if task is Task.TOKENS else "macro_f1"
+
+
+def no_transformer(task: Task, encoder: str | None) -> tuple[str, str] | None:
+    """Why `learner: transformer` cannot be, and what to do; None: it can. `encoder` None: the default one.
+
+    Only what is a transformer with weights can be tuned: `minilm`, and `torch:NAME_OR_FOLDER`.
+
+    Examples
+    --------
+    >>> no_transformer(Task.TEXT, None), no_transformer(Task.TOKENS, "torch:my/model")
+    (None, None)
+    >>> no_transformer(Task.TEXT, "hashing")[0]
+    "the encoder 'hashing' is no transformer that could be tuned"
+    """
+    if task is Task.VECTORS:
+        return f"{task} brings its own vectors: there is no transformer to tune", "leave learner out: linear learns"
+    if encoder is None or encoder == "minilm" or encoder.startswith("torch:"):
+        return None
+    return (
+        f"the encoder {encoder[:80]!r} is no transformer that could be tuned",
+        "make a project with the encoder minilm or torch:NAME_OR_FOLDER, or let the learner be linear",
+    )
+
+
 class ProjectSpec(BaseModel):
     """What a new project is made of."""
 
@@ -107,15 +148,31 @@ class ProjectSpec(BaseModel):
         default=NEAR_DUPLICATE,
         description="the cosine similarity from which two items are near-duplicates, never in one queue; null: never",
     )
-    metric: Metric = Field(default="macro_f1", description="the score the learning curve is drawn in")
+    metric: Metric | None = Field(
+        default=None, description="the score the learning curve is drawn in; default: macro_f1, of entities entity_f1"
+    )
     encoder: str | None = Field(
-        default=None, max_length=200, description="default: minilm for texts; vectors need none"
+        default=None,
+        max_length=_LONGEST_ENCODER,
+        description="minilm (default for texts), hashing, torch:, onnx: or static:NAME_OR_FOLDER; vectors need none",
+    )
+    learner: LearnerName = Field(
+        default="linear",
+        description="linear: a head on the encoder, seconds a round; transformer: the encoder itself is tuned, minutes",
+    )
+    pre_annotate: Switch = Field(
+        default=True, description="whether annotators see what the model thinks; false: blind labeling"
     )
     batch_size: Whole = Field(default=10, ge=1, le=1000, description="items handed out at a time")
     retrain_every: Whole = Field(default=50, ge=1, le=1_000_000, description="new labels that ask for a round")
     lease_seconds: Whole = Field(default=600, ge=1, le=86_400, description="how long a batch is kept for its annotator")
     overlap: Whole = Field(default=1, ge=1, le=20, description="how many annotators answer each item")
-    budget: Whole | None = Field(default=None, ge=1, le=1_000_000_000, description="labels to pay for; null: no end")
+    budget: Whole | None = Field(
+        default=None, ge=1, le=1_000_000_000, description="labels, or words, to pay for; null: no end"
+    )
+    budget_unit: BudgetUnit = Field(
+        default="labels", description="words: a label takes as many of the budget as its text has words"
+    )
     seed: Whole = Field(default=0, ge=0, lt=1 << 31)
 
     @model_validator(mode="after")
@@ -135,7 +192,27 @@ class ProjectSpec(BaseModel):
         """The specification with what the task decides filled in."""
         strategy = default_strategy(self.task, len(self.labels)) if self.strategy is None else self.strategy
         encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
-        return self.model_copy(update={"strategy": strategy, "encoder": encoder})
+        metric = self.metric or default_metric(self.task)
+        return self.model_copy(update={"strategy": strategy, "encoder": encoder, "metric": metric})
+
+    @model_validator(mode="after")
+    def _the_metric_is_the_tasks(self) -> Self:
+        if self.metric is not None and (self.metric == "entity_f1") != (self.task is Task.TOKENS):
+            fitting = "entity_f1" if self.task is Task.TOKENS else "macro_f1 or accuracy"
+            raise ValueError(f"{self.task} is not scored by {self.metric}: take {fitting}, or leave metric out")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_tuned_is_a_transformer(self) -> Self:
+        if self.learner == "transformer" and (fault := no_transformer(self.task, self.encoder)):
+            raise ValueError(f"learner: {fault[0]}; {fault[1]}")
+        return self
+
+    @model_validator(mode="after")
+    def _words_are_of_texts(self) -> Self:
+        if self.budget_unit == "words" and self.task is Task.VECTORS:
+            raise ValueError(f"budget_unit: {self.task} has no words to count; leave it out: labels are counted")
+        return self
 
     @model_validator(mode="after")
     def _vectors_bring_their_own(self) -> Self:
@@ -145,20 +222,25 @@ class ProjectSpec(BaseModel):
 
 
 class ProjectPatch(BaseModel):
-    """What may change while a project runs. The task, the classes and the encoder may not."""
+    """What may change while a project runs. The task, the classes, the encoder and the budget's unit may not."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name | None = None
     strategy: Strategy | None = None
     near_duplicate: Similarity | None = Field(default=None, description="null lets near-duplicates in")
+    learner: LearnerName | None = Field(default=None, description="from the next round on")
+    pre_annotate: Switch | None = Field(default=None, description="false: blind labeling, from the next look on")
     batch_size: Whole | None = Field(default=None, ge=1, le=1000)
     retrain_every: Whole | None = Field(default=None, ge=1, le=1_000_000)
     lease_seconds: Whole | None = Field(default=None, ge=1, le=86_400)
     overlap: Whole | None = Field(default=None, ge=1, le=20)
     budget: Whole | None = Field(default=None, ge=1, le=1_000_000_000, description="null lifts it")
 
-    @field_validator("name", "strategy", "batch_size", "retrain_every", "lease_seconds", "overlap", mode="before")
+    @field_validator(
+        "name", "strategy", "learner", "pre_annotate", "batch_size", "retrain_every", "lease_seconds", "overlap",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _only_the_budget_is_lifted(cls, sent: Any) -> Any:
         if sent is None:
@@ -179,11 +261,14 @@ class Project(BaseModel):
     near_duplicate: float | None = None
     metric: Metric
     encoder: str | None
+    learner: LearnerName = "linear"
+    pre_annotate: bool = True
     batch_size: int
     retrain_every: int
     lease_seconds: int
     overlap: int
     budget: int | None
+    budget_unit: BudgetUnit = "labels"
     seed: int
     created_at: datetime
 

@@ -11,11 +11,13 @@ from itertools import pairwise
 import numpy as np
 
 from tithe.learners.protocol import Float32, Progress
+from tithe.learners.words import Document, Read
 
 _BUCKETS = 1 << 15
 _SEED = 20_240_229
 _WORD = re.compile(r"\w+")
 _PORTION = 1000
+_WORD_PART = 128  #: numbers that stand for a word's letters
 
 
 class HashingEncoder:
@@ -39,6 +41,7 @@ class HashingEncoder:
     """
 
     dimension = 256
+    word_dimension = 3 * _WORD_PART
     identity = "hashing/1/256"
 
     def __init__(self, *, threads: int = 1) -> None:
@@ -66,6 +69,28 @@ class HashingEncoder:
             if progress is not None and ((at + 1) % _PORTION == 0 or at + 1 == len(texts)):
                 progress(at + 1, len(texts))
         return vectors
+
+    def read(self, documents: Sequence[Document], *, progress: Progress | None = None) -> Read:
+        """As :meth:`tithe.learners.words.WordEncoder.read`: a word is its letters, beside those of its neighbours.
+
+        A word's state is three parts of length one or zero, the letters of the word, of the one before and of the one
+        after, side by side, so that a tagger can tell whose they are.
+        """
+        starts = np.cumsum([0, *(len(document.words) for document in documents)], dtype=np.int64)
+        rows = np.zeros((int(starts[-1]), self.word_dimension), np.float32)
+        parts = rows.reshape(-1, 3, _WORD_PART)
+        known: dict[str, Float32] = {}
+        for document, first in zip(documents, starts, strict=False):
+            for at, (start, stop) in enumerate(document.words, int(first)):
+                word = document.text[start:stop].lower()
+                if word not in known:
+                    known[word] = self._view([word, *_letter_terms([word])])[:_WORD_PART]
+                    known[word] /= np.linalg.norm(known[word])
+                parts[at, 0] = known[word]
+            inside = slice(int(first) + 1, int(first) + len(document.words))
+            before = slice(int(first), int(first) + max(0, len(document.words) - 1))
+            parts[inside, 1], parts[before, 2] = parts[before, 0], parts[inside, 0]
+        return Read(self.encode([document.text for document in documents], progress=progress), rows, starts)
 
     def _vector(self, text: str) -> Float32:
         words = _WORD.findall(text.lower())

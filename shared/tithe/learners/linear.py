@@ -15,6 +15,7 @@ from tithe.learners.calibration import fit_temperature
 from tithe.learners.linear_model import FitFacts, LinearModel
 from tithe.learners.logistic import one_thread
 from tithe.learners.protocol import Float32, Float64, Metric, Model, NotEnoughClasses, Targets, Task
+from tithe.learners.thresholds import cross_fitted, fit_thresholds
 
 #: Pool rows self-training looks at; fewer where rows times classes would pass `POOL_ANSWERS`.
 POOL_ROWS = 3000
@@ -30,7 +31,9 @@ class LinearLearner:
     (:mod:`tithe.learners.logistic`); where a sample of the pool is given and a row carries one class, one step of
     self-training for all of them (:func:`tithe.learners.heads.self_trained`); then one temperature from the folds'
     answers to rows they had not seen. Those answers also give the score: honest about the labels at hand, which an
-    uncertainty strategy has made harder than the pool.
+    uncertainty strategy has made harder than the pool. Where a row may carry several classes and macro-F1 is the score,
+    they give each class its threshold too (:mod:`tithe.learners.thresholds`), and for the score each fold's rows are
+    decided by thresholds from the other folds'.
 
     Vectors whose lengths are not one are standardised, each number to mean 0 and variance 1 / d over labels and pool.
 
@@ -114,8 +117,8 @@ class LinearLearner:
         extra = _standardised(unlabeled, mean, scale)
         with one_thread():
             choice = labeled.choose(metric, selection.Choice(before.c, before.class_weight) if before else None)
-            solved, logits = labeled.solve(choice, members, extra)
-        held_out = ~np.isnan(logits[:, 0])
+            solved, logits, fold = labeled.solve(choice, members, extra)
+        held_out = fold >= 0
         temperature = fit_temperature(logits[held_out], truth[held_out][:, learned], single=single)
         facts = FitFacts(
             labels=len(truth),
@@ -132,8 +135,11 @@ class LinearLearner:
         model = LinearModel(solved, learned, prior, task, temperature, mean, scale, facts)
         answers = model.probabilities(logits.T[None].astype(np.float64))[0].T
         answers[~held_out] = np.nan
-        facts = _scored(facts, answers[held_out], truth[held_out], single=single)
-        return replace(model, fitted=replace(facts, seconds=time.perf_counter() - began), out_of_fold=answers)
+        said, thresholds = _said(answers[held_out], truth[held_out], fold[held_out], learned, task, metric)
+        facts = _scored(facts, answers[held_out], truth[held_out], said, single=single)
+        facts = replace(facts, thresholds=tuple(thresholds.tolist()))
+        facts = replace(facts, seconds=time.perf_counter() - began)
+        return replace(model, fitted=facts, out_of_fold=answers, thresholds=thresholds)
 
     def load(self, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> LinearModel:
         """The model out of what its ``to_tensors`` returned."""
@@ -156,8 +162,10 @@ class _Labeled:
         fold = folds.stratified_folds(folds.strata(onehot), FOLDS, self.rng)
         return selection.choose(self.features[chosen], onehot, fold, self.task, metric, previous)
 
-    def solve(self, choice: selection.Choice, members: int, pool: Float32) -> tuple[Float32, Float32]:
-        """The model's head over its committee's, and each row's logits from a fold's head that had not seen it."""
+    def solve(
+        self, choice: selection.Choice, members: int, pool: Float32
+    ) -> tuple[Float32, Float32, NDArray[np.int64]]:
+        """The model's head over its committee's; each row's logits from a head that had not seen it; its fold."""
         stratum = folds.strata(self.onehot)
         fold = folds.stratified_folds(stratum, FOLDS, self.rng)
         numbers = np.unique(fold[fold >= 0])
@@ -172,14 +180,36 @@ class _Labeled:
         solved = heads.fit_heads(self.features, self.onehot, weights, c, power, self.task)
         if len(pool):
             solved = heads.self_trained(self.features, self.onehot, weights, solved, pool, c, power)
-        return solved[: 1 + members], selection.held_out_logits(self.features, fold, solved[1 + members :])
+        return solved[: 1 + members], selection.held_out_logits(self.features, fold, solved[1 + members :]), fold
 
 
-def _scored(facts: FitFacts, answers: Float64, truth: NDArray[np.bool_], *, single: bool) -> FitFacts:
+def _said(
+    answers: Float64,
+    truth: NDArray[np.bool_],
+    fold: NDArray[np.int64],
+    learned: NDArray[np.int64],
+    task: Task,
+    metric: Metric,
+) -> tuple[NDArray[np.bool_], Float64]:
+    """What the held-out answers come to, for the scores; and the thresholds of the model, none where one half is best.
+
+    A class that no head has learned is never a matter of thresholds: its probability is the same for every row.
+    """
+    said = scores.decide(answers, single=task == "single")
+    if task == "single" or metric != "macro_f1" or not len(answers):
+        return said, np.empty(0)
+    thresholds = np.full(truth.shape[1], 0.5)
+    thresholds[learned] = fit_thresholds(answers[:, learned], truth[:, learned])
+    said[:, learned] = cross_fitted(answers[:, learned], truth[:, learned], fold)
+    return said, thresholds
+
+
+def _scored(
+    facts: FitFacts, answers: Float64, truth: NDArray[np.bool_], said: NDArray[np.bool_], *, single: bool
+) -> FitFacts:
     """The facts with the scores of the held-out answers."""
     if not len(answers):
         return facts
-    said = scores.decide(answers, single=single)
     accuracy, macro_f1 = scores.accuracy(truth, said), scores.macro_f1(truth, said)
     return replace(
         facts,

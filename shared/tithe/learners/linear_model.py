@@ -36,6 +36,7 @@ class FitFacts:
     macro_f1: float | None = None
     log_loss: float | None = None  #: nats a row, after the temperature
     seconds: float = 0.0  #: wall-clock time of the fit
+    thresholds: tuple[float, ...] = ()  #: of the classes, where a row may carry several and F1 is the score
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,9 @@ class LinearModel:
     out_of_fold
         float64, shape (labels, classes), or None: each labeled row's probabilities from a head that had not seen it,
         NaN for a row never held out. Only in memory, right after the fit.
+    thresholds
+        float64, shape (classes,): from which probability on a class is said, where a row may carry several; one half
+        for all unless given. No probability is changed by them.
     """
 
     heads: Float32
@@ -77,6 +81,11 @@ class LinearModel:
     scale: Float32 | None
     fitted: FitFacts
     out_of_fold: Float64 | None = field(default=None, compare=False)
+    thresholds: Float64 = field(default_factory=lambda: np.empty(0), compare=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.thresholds):
+            object.__setattr__(self, "thresholds", np.full(len(self.prior), 0.5))
 
     @property
     def n_classes(self) -> int:
@@ -239,6 +248,8 @@ class LinearModel:
         tensors: dict[str, NDArray[Any]] = {"heads": self.heads, "learned": self.learned, "prior": self.prior}
         if self.mean is not None and self.scale is not None:
             tensors |= {"mean": self.mean, "scale": self.scale}
+        if self.task == "multi":
+            tensors["thresholds"] = self.thresholds
         meta = {
             "format": FORMAT,
             "task": self.task,
@@ -249,7 +260,7 @@ class LinearModel:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> Self:
-        """The model :meth:`to_tensors` came from.
+        """The model :meth:`to_tensors` came from; without thresholds, as older ones are, one half for all classes.
 
         Raises
         ------
@@ -265,10 +276,15 @@ class LinearModel:
         mean, scale = tensors.get("mean"), tensors.get("scale")
         fits = heads.ndim == 3 and heads.shape[1] == len(learned) and 0 < len(learned) <= len(prior)
         fits = fits and learned.min() >= 0 and learned.max() < len(prior)
+        thresholds = tensors.get("thresholds", np.full(len(prior), 0.5))
+        fits = fits and thresholds.shape == prior.shape
         if not fits or any(array is not None and array.shape != (heads.shape[2] - 1,) for array in (mean, scale)):
             shapes = ", ".join(f"{name} {array.shape}" for name, array in sorted(tensors.items()))
             raise ValueError(f"the model's arrays do not fit together: {shapes}")
         facts = json.loads(meta["facts"])
-        facts["class_counts"] = tuple(facts["class_counts"])
+        facts |= {name: tuple(facts.get(name, ())) for name in ("class_counts", "thresholds")}
         task = cast("Task", meta["task"])
-        return cls(heads, learned, prior, task, float(meta["temperature"]), mean, scale, FitFacts(**facts))
+        return cls(
+            heads, learned, prior, task, float(meta["temperature"]), mean, scale, FitFacts(**facts),
+            thresholds=thresholds,
+        )  # fmt: skip

@@ -58,6 +58,10 @@ class Model(Protocol):
     def n_classes(self) -> int:
         """Classes of the project, those without a label included."""
 
+    @property
+    def thresholds(self) -> Float64:
+        """float64, shape (classes,): the probability from which on each class is said, where an item may carry several."""
+
     def predict_proba(self, vectors: Float32) -> Float64:
         """Calibrated probabilities.
 

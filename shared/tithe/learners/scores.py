@@ -65,8 +65,8 @@ def score(metric: Metric, truth: Bool, predicted: Bool) -> float:
     return macro_f1(truth, predicted) if metric == "macro_f1" else accuracy(truth, predicted)
 
 
-def decide(probabilities: Float64, *, single: bool) -> Bool:
-    """The predicted classes: the likeliest one (the first among equals), or every class of at least one half.
+def decide(probabilities: Float64, *, single: bool, thresholds: Float64 | None = None) -> Bool:
+    """The predicted classes: the likeliest one (the first among equals), or every class that reaches its threshold.
 
     Parameters
     ----------
@@ -74,13 +74,16 @@ def decide(probabilities: Float64, *, single: bool) -> Bool:
         float64, shape (n, classes).
     single
         Whether a row carries exactly one class.
+    thresholds
+        float64, shape (classes,): from which probability on a class is said, where a row may carry several; None: one
+        half for all.
 
     Returns
     -------
     bool, shape (n, classes).
     """
     if not single:
-        return probabilities >= 0.5
+        return probabilities >= (0.5 if thresholds is None else thresholds)
     chosen = np.zeros(probabilities.shape, bool)
     chosen[np.arange(len(chosen)), probabilities.argmax(axis=1)] = True
     return chosen
@@ -109,7 +112,7 @@ def evaluate(model: Model, vectors: Float32, targets: Targets) -> dict[str, Any]
     Parameters
     ----------
     model
-        Any model.
+        Any model; what it says is decided by its ``thresholds``, if it has any.
     vectors
         float32, shape (n, d).
     targets
@@ -124,7 +127,7 @@ def evaluate(model: Model, vectors: Float32, targets: Targets) -> dict[str, Any]
     single = targets.ndim == 1
     truth = as_bool(targets, model.n_classes)
     probabilities = model.predict_proba(vectors)
-    predicted = decide(probabilities, single=single)
+    predicted = decide(probabilities, single=single, thresholds=model.thresholds)
     return {
         "rows": len(truth),
         "accuracy": accuracy(truth, predicted),

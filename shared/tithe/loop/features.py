@@ -25,6 +25,11 @@ def block_key(project_id: UUID, start: int, fence: int) -> str:
     return str(PurePosixPath(str(project_id)) / "blocks" / f"{start:012d}-{fence}.npy")
 
 
+def words_key(project_id: UUID, start: int, fence: int) -> str:
+    """Where the word states of a block of the project are kept in the artifact store."""
+    return str(PurePosixPath(str(project_id)) / "words" / f"{start:012d}-{fence}.npy")
+
+
 def model_key(project_id: UUID, model_id: UUID) -> str:
     """Where a model of the project is kept in the artifact store."""
     return str(PurePosixPath(str(project_id)) / "models" / f"{model_id}.safetensors")

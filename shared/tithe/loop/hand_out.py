@@ -12,7 +12,7 @@ from tithe.errors import BatchClosed, NotFound
 from tithe.storage import answers, desk, pool, projects, queue
 from tithe.storage.database import Database, Unit
 from tithe.storage.desk import Asking
-from tithe.storage.queue import Batch, LeasedItem
+from tithe.storage.queue import NO_BOUND, Batch, Bound, LeasedItem
 
 #: Why there was nothing to hand out, and in how many seconds asking again makes sense (None: never by itself).
 _EMPTY: dict[str, int | None] = {
@@ -42,6 +42,7 @@ class HandedOut:
     batch: Batch | None
     items: list[LeasedItem]
     staleness: Staleness
+    pre_annotate: bool  #: whether they are to see what the model thinks
     empty_because: str | None = None
     retry_after_seconds: int | None = None
 
@@ -117,21 +118,21 @@ def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None, *,
     mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
     if mine is None:  # they have one open, perhaps since a moment
         return _again(unit, project, _must(queue.open_batch(unit, project_id, annotator)), staleness)
-    wanted, because = _allowance(unit, project, size or project.batch_size)
-    items: list[LeasedItem] = []
-    if wanted > 0:
-        items, because = _fill(unit, project, mine, wanted)
+    allowed = _allowance(unit, project, size or project.batch_size)
+    items, because = ([], allowed) if isinstance(allowed, str) else _fill(unit, project, mine, *allowed)
     if items:
-        return HandedOut(mine, items, staleness)
+        return HandedOut(mine, items, staleness, project.pre_annotate)
     queue.drop_batch(unit, mine.id)
     reason = because or "all_leased"
-    return HandedOut(None, [], staleness, empty_because=reason, retry_after_seconds=_EMPTY[reason])
+    return HandedOut(
+        None, [], staleness, project.pre_annotate, empty_because=reason, retry_after_seconds=_EMPTY[reason]
+    )
 
 
 def _again(unit: Unit, project: Project, batch: Batch, staleness: Staleness) -> HandedOut:
     expires_at = queue.extend(unit, batch.id, project.lease_seconds) or batch.expires_at
     waiting = [lease for lease in queue.leases(unit, batch.id) if lease.state == "active"]
-    return HandedOut(Batch(**{**batch.__dict__, "expires_at": expires_at}), waiting, staleness)
+    return HandedOut(Batch(**{**batch.__dict__, "expires_at": expires_at}), waiting, staleness, project.pre_annotate)
 
 
 def _must(batch: Batch | None) -> Batch:
@@ -140,41 +141,55 @@ def _must(batch: Batch | None) -> Batch:
     return batch
 
 
-def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, str | None]:
-    """How many items the budget lets out: what is unpaid, less what others hold and may still answer."""
+def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, Bound] | str:
+    """How many items the budget lets out, and what they may cost: what is unpaid, less what others hold.
+
+    Where a budget counts words, items are handed out in order while their words fit into what is left. An item that
+    does not fit is handed out only while nothing else is: so a budget is spent to its end in the order of the queue,
+    and exceeded by less than one item.
+    """
     if project.budget is None:
-        return size, None
+        return size, NO_BOUND
     unpaid = project.budget - answers.progress(unit, project.id).paid_count
     if unpaid <= 0:
-        return 0, "budget_spent"
+        return "budget_spent"
     # Held, so that two hand-outs at once cannot both let the last label out.
     answers.lock_progress(unit, project.id)
-    unpaid = project.budget - answers.progress(unit, project.id).paid_count - queue.active_leases(unit, project.id)
-    return (min(size, unpaid), None) if unpaid > 0 else (0, "budget_reserved")
+    reserved = queue.reserved(unit, project.id)
+    left = project.budget - answers.progress(unit, project.id).paid_count - reserved
+    if left <= 0:
+        return "budget_reserved"
+    if project.budget_unit == "labels":
+        return min(size, left), NO_BOUND
+    return size, Bound(left, alone=reserved == 0)
 
 
-def _fill(unit: Unit, project: Project, batch: Batch, size: int) -> tuple[list[LeasedItem], str | None]:
+def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -> tuple[list[LeasedItem], str | None]:
     """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why."""
-    ranked = queue.lease_ready(unit, batch, size, project.overlap)
+    ranked = queue.lease_ready(unit, batch, size, project.overlap, bound)
     got = len(ranked)
     if got == size:
         return ranked, None
+    if bound.left is not None and queue.some_ready(unit, project.id, batch.annotator):
+        return ranked, "budget_reserved"  # the next in the queue does not fit; what comes after it does not jump it
     counts = pool.read(unit, project.id)
     if counts.item_count == counts.test_count:
         return [], "pool_empty"
+    bound = bound.after(sum(one.cost for one in ranked), got)
     # A fresh order each time, on purpose: these items are unranked, and two annotators should not meet.
     chance = random.Random()  # noqa: S311
     probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
-    got += queue.lease_random(unit, batch, probes, size - got, got)
+    more, cost = queue.lease_random(unit, batch, probes, size - got, got, bound)
+    got, bound = got + more, bound.after(cost, more)
     settled = answers.progress(unit, project.id).settled_slots
     everything = (counts.item_count - counts.test_count) * project.overlap
     taken = settled + queue.active_leases(unit, project.id)
-    if got < size and taken < everything:
-        got += queue.lease_any(unit, batch, size - got, project.overlap, got)
+    if got < size and taken < everything and (bound.left is None or got == 0):
+        got += queue.lease_any(unit, batch, size - got, project.overlap, got, bound)[0]
     if got:
         return queue.leases(unit, batch.id), None
     if taken < everything:
-        return [], "answered_by_you"
+        return [], "answered_by_you" if bound.left is None or bound.alone else "budget_reserved"
     return [], "pool_exhausted" if settled >= everything else "all_leased"
 
 

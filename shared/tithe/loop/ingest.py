@@ -14,7 +14,7 @@ from tithe.loop import rounds as turns
 from tithe.storage import desk, jobs, pool, projects, queue
 from tithe.storage.answers import Answer
 from tithe.storage.database import Database, Unit
-from tithe.storage.pool import NewItem
+from tithe.storage.pool import NewItem, StoredWords
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,14 @@ def plan_left_over(database: Database, quiet_seconds: float, sizes: BlockSizes) 
 
 
 def finish_block(
-    unit: Unit, claim: jobs.Claim, start_at: int, *, path: str, sha256: str, size: int, dimension: int
-) -> None:
-    """Point the block at its file; the first block, or the last, may open a round."""
+    unit: Unit, claim: jobs.Claim, start_at: int, *, path: str, sha256: str, size: int, dimension: int,
+    words: StoredWords | None = None,
+) -> None:  # fmt: skip
+    """Point the block at its file, and at that of its words; the first block, or the last, may open a round."""
     jobs.finish(unit, claim)
-    pool.mark_block_ready(unit, claim.project_id, start_at, path=path, sha256=sha256, size=size, dimension=dimension)
+    pool.mark_block_ready(
+        unit, claim.project_id, start_at, path=path, sha256=sha256, size=size, dimension=dimension, words=words
+    )
     turns.maybe_open(unit, projects.get(unit, claim.project_id))
 
 

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from tithe.contracts.labels import check_label
-from tithe.contracts.projects import Project
+from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidLabel, KeyReused, NotFound
 from tithe.loop import rounds as turns
 from tithe.storage import answers, desk, queue
@@ -78,7 +79,9 @@ def _record(
     digest = _digest(batch_id, sent) if key else ""
     if key and (before := desk.remembered(unit, batch.id, key)):
         return _replayed(before, digest, key), True
-    leases = {lease.external_id: lease for lease in desk.held(unit, batch_id)}
+    # Spans are checked against what they are of.
+    held = desk.held(unit, batch_id, contents=batch.task is Task.TOKENS)
+    leases = {lease.external_id: lease for lease in held}
     values = _checked(batch, leases, sent)
     return _settle(unit, batch, batch_id, leases, list(zip(sent, values, strict=True)), (key, digest)), False
 
@@ -128,7 +131,9 @@ def _checked(project: Project, leases: dict[str, Held], sent: Sequence[Sent]) ->
 def _label(project: Project, lease: Held, one: Sent, place: str) -> Any:
     if one.label is None:
         raise InvalidLabel(f"{place}: no label", place=place, remedy='send a label, or "skip": true')
-    return check_label(project.task, project.labels, one.label, place=f"{place}.label", length=lease.length)
+    return check_label(
+        project.task, project.labels, one.label, place=f"{place}.label", text=lease.text, tokens=lease.tokens
+    )
 
 
 def _settle(
@@ -142,7 +147,8 @@ def _settle(
     fresh = {ordinal for ordinal in ordinals.values() if states[ordinal] == "active"}
     waiting = sum(state == "active" for state in states.values()) - len(fresh)
     closes = batch.state == "open" and waiting == 0
-    rescued = _rescue(unit, batch, batch_id, [o for o in ordinals.values() if states[o] in _GIVEN_UP], skipped)
+    late = [leases[one.item_id] for one, _ in said if states[ordinals[one.item_id]] in _GIVEN_UP]
+    rescued = _rescue(unit, batch, batch_id, late, skipped)
     if fresh:
         desk.settle(unit, batch_id, sorted(fresh), skipped, closes=closes)
     stored, outcomes = _verdicts(unit, batch, leases, said, fresh, rescued)
@@ -159,21 +165,39 @@ def _settle(
 
 
 def _rescue(
-    unit: Unit, batch: Answering, batch_id: UUID, late: Sequence[int], skipped: Sequence[int]
+    unit: Unit, batch: Answering, batch_id: UUID, late: Sequence[Held], skipped: Sequence[int]
 ) -> dict[int, int]:
     """Settle lapsed leases nobody took over, as far as the budget goes: ordinal → the lease that counts."""
     if not late:
         return {}
     # Held from here on: rows of the ready queue are only touched under it, as a round's swap does.
     progress = answers.lock_progress(unit, batch.id)
+    good = [lease.ordinal for lease in late]
     if batch.budget is not None:  # what was handed out again since then is paid for first
-        left = batch.budget - progress.paid_count - queue.active_leases(unit, batch.id)
-        paid = [ordinal for ordinal in late if ordinal not in skipped]
-        late = [ordinal for ordinal in late if ordinal not in paid[max(0, left) :]]
-    rescued = queue.lease_late(unit, batch_id, late, skipped, batch.overlap)
+        reserved = queue.reserved(unit, batch.id)
+        left = batch.budget - progress.paid_count - reserved
+        paid = [lease for lease in late if lease.ordinal not in skipped]
+        fitting = _fitting([lease.cost for lease in paid], left, alone=reserved == 0)
+        beyond = {lease.ordinal for lease in paid[fitting:]}
+        good = [ordinal for ordinal in good if ordinal not in beyond]
+    rescued = queue.lease_late(unit, batch_id, good, skipped, batch.overlap)
     if rescued:
         queue.recount_ready(unit, batch.id, list(rescued))
     return rescued
+
+
+def _fitting(costs: Sequence[int], left: int, *, alone: bool) -> int:
+    """How many of the costs, from the first on, fit into what is left; by the rule by which items are handed out.
+
+    Examples
+    --------
+    >>> _fitting([3, 4, 1], 7, alone=True), _fitting([9, 1], 7, alone=True), _fitting([9, 1], 7, alone=False)
+    (2, 1, 0)
+    """
+    if left <= 0:
+        return 0
+    fitting = sum(total <= left for total in accumulate(costs))
+    return max(fitting, 1) if alone and costs else fitting
 
 
 def _verdicts(
@@ -200,5 +224,5 @@ def _verdicts(
         if outcome != "duplicate":
             state = "superseded" if outcome == "superseded" else "counted"
             fence = rescued.get(lease.ordinal, lease.id)
-            stored.append(Answer(lease.ordinal, kind, value, one.note, fence, state, because))
+            stored.append(Answer(lease.ordinal, kind, value, one.note, fence, state, because, lease.cost))
     return stored, outcomes

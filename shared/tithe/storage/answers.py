@@ -18,7 +18,7 @@ class Progress:
     project_id: UUID
     answer_seq: int
     label_count: int
-    paid_count: int
+    paid_count: int  #: of the budget, in its unit: labels, or words of labeled items
     skip_count: int
     settled_slots: int
     requested_at_labels: int
@@ -38,6 +38,7 @@ class Answer:
     lease_id: int | None = None
     state: str = "counted"
     because: str | None = None
+    cost: int = 1  #: what a label takes from the budget; not stored: the item says it
 
 
 @dataclass(frozen=True)

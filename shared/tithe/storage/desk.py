@@ -39,13 +39,15 @@ class Answering(Project):
 
 @dataclass(frozen=True)
 class Held:
-    """A lease of a batch, without its item's content."""
+    """A lease of a batch, with what its answer costs; with its item's content only where that was asked for."""
 
     id: int
     ordinal: int
     external_id: str
     state: str
-    length: int | None  #: of the text, in code points
+    cost: int
+    text: str | None
+    tokens: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def answering(unit: Unit, project_id: UUID | None, batch_id: UUID) -> Answering 
     return unit.one("desk.answering", Answering, project_id=project_id, batch_id=batch_id)
 
 
-def held(unit: Unit, batch_id: UUID) -> list[Held]:
-    """Every lease of the batch."""
-    return unit.all("desk.held", Held, batch_id=batch_id)
+def held(unit: Unit, batch_id: UUID, *, contents: bool) -> list[Held]:
+    """Every lease of the batch; `contents`: with texts and tokens."""
+    return unit.all("desk.held", Held, batch_id=batch_id, contents=contents)
 
 
 def remembered(unit: Unit, project_id: UUID, key: str) -> tuple[str, dict[str, Any]] | None:
@@ -93,16 +95,18 @@ def record(
     """Store the answers; counted ones take the next sequence numbers in order. The counters after it, held.
 
     `slots` is how many leases they settled for good; labels of `held_out` items are numbered but never trained on, so
-    they do not bring the next round nearer. Raises KeyReused where another call used the key meanwhile.
+    they do not bring the next round nearer. Annotators' labels are paid for, each at its cost. Raises KeyReused where
+    another call used the key meanwhile.
     """
     counted = [answer for answer in answers if answer.state == "counted"]
-    labels = sum(answer.kind == "label" for answer in counted)
+    costs = [answer.cost for answer in counted if answer.kind == "label"]
+    labels = len(costs)
     numbers = iter(range(1, len(counted) + 1))
     try:
         after = unit.one(
             "desk.record", Progress, project_id=project_id, annotator=annotator, batch_id=batch_id, source=source,
             answers=len(counted), skips=len(counted) - labels, training=0 if held_out else labels,
-            paid=labels if source == "annotator" else 0, slots=slots,
+            paid=sum(costs) if source == "annotator" else 0, slots=slots,
             ordinals=[answer.ordinal for answer in answers],
             lease_ids=[answer.lease_id for answer in answers],
             kinds=[answer.kind for answer in answers],

@@ -41,6 +41,7 @@ class NewItem:
     meta: dict[str, Any] | None = None
     vector: npt.NDArray[np.float32] | list[float] | None = None
     value: Any = None  #: a label that is known already
+    cost: int = 1  #: what an answer to it takes from the budget
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,18 @@ class Admitted:
 
 
 @dataclass(frozen=True)
+class StoredWords:
+    """The file that holds the states of a block's words."""
+
+    path: str
+    sha256: str
+    size: int  #: bytes
+    count: int  #: words: rows of the file
+
+
+@dataclass(frozen=True)
 class Block:
-    """Rows [start, start + rows) of the pool as one immutable array file."""
+    """Rows [start, start + rows) of the pool as one immutable array file; their words' states in another, if kept."""
 
     start: int
     rows: int
@@ -64,6 +75,10 @@ class Block:
     sha256: str | None
     size: int | None
     dimension: int | None
+    words_path: str | None = None
+    words_sha256: str | None = None
+    words_size: int | None = None
+    words: int | None = None
 
 
 def lock(unit: Unit, project_id: UUID) -> Pool:
@@ -93,7 +108,7 @@ def admit(unit: Unit, pool: Pool, items: Sequence[NewItem], dimension: int | Non
         register_vector(unit.connection)
     with unit.connection.cursor() as cursor, cursor.copy(queries()["pool.copy_staged"]) as copy:
         vector_type = "vector" if with_vectors else "text"  # only NULLs are sent where no vectors come
-        copy.set_types(["int8", "text", "bytea", "text", "text", "text[]", "jsonb", vector_type, "jsonb"])
+        copy.set_types(["int8", "text", "bytea", "text", "text", "text[]", "jsonb", vector_type, "jsonb", "int4"])
         for item in items:
             copy.write_row(_row(item))
     clashes = [(line, external_id) for line, external_id in unit.rows("pool.id_clashes", project_id=pool.project_id)]
@@ -118,6 +133,7 @@ def _row(item: NewItem) -> tuple[Any, ...]:
         None if item.meta is None else Jsonb(item.meta),
         None if item.vector is None else Vector(item.vector),
         None if item.value is None else Jsonb(item.value),
+        item.cost,
     )  # fmt: skip
 
 
@@ -161,17 +177,25 @@ def block(unit: Unit, project_id: UUID, start: int) -> Block | None:
 
 
 def mark_block_ready(
-    unit: Unit, project_id: UUID, start: int, *, path: str, sha256: str, size: int, dimension: int
-) -> None:
-    """Point the block at its file."""
+    unit: Unit, project_id: UUID, start: int, *, path: str, sha256: str, size: int, dimension: int,
+    words: StoredWords | None = None,
+) -> None:  # fmt: skip
+    """Point the block at its file, and at that of its words' states; None: none are kept."""
     unit.run(
-        "pool.block_ready", project_id=project_id, start=start, path=path, sha256=sha256, size=size, dimension=dimension
-    )
+        "pool.block_ready", project_id=project_id, start=start, path=path, sha256=sha256, size=size,
+        dimension=dimension, words_path=words and words.path, words_sha256=words and words.sha256,
+        words_size=words and words.size, words=words and words.count,
+    )  # fmt: skip
 
 
 def forget_block(unit: Unit, project_id: UUID, start: int) -> None:
-    """The block's file is lost: it is to be made again."""
+    """A file of the block is lost: both are to be made again."""
     unit.run("pool.forget_block", project_id=project_id, start=start)
+
+
+def kept_states_bytes(unit: Unit, project_id: UUID) -> int:
+    """Bytes of all files of word states there are."""
+    return int(unit.value("pool.kept_states_bytes", project_id=project_id))
 
 
 def ready_blocks(unit: Unit, project_id: UUID, start: int = 0, stop: int = 1 << 62) -> list[Block]:
@@ -190,12 +214,31 @@ def ordinals(unit: Unit, project_id: UUID, external_ids: Sequence[str]) -> dict[
     return dict(unit.rows("pool.ordinals", project_id=project_id, ids=list(external_ids)))
 
 
+Content = tuple[str | None, list[str] | None]  #: text and tokens of an item, one of them None (of bare vectors both)
+
+
+def contents(unit: Unit, project_id: UUID, start: int, stop: int) -> list[Content]:
+    """(text, tokens) of [start, stop), in order."""
+    return [(a, b) for a, b in unit.rows("pool.contents", project_id=project_id, start=start, stop=stop)]
+
+
+def contents_of(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> list[Content]:
+    """(text, tokens) of these items, in the order given; ordinals that are none of the pool's are left out."""
+    return [(a, b) for a, b in unit.rows("pool.contents_of", project_id=project_id, ordinals=list(map(int, ordinals)))]
+
+
 def texts(unit: Unit, project_id: UUID, start: int, stop: int) -> list[str]:
     """The texts of [start, stop) in order; pre-split tokens joined by single spaces."""
-    return [
-        text if text is not None else " ".join(tokens or [])
-        for text, tokens in unit.rows("pool.texts", project_id=project_id, start=start, stop=stop)
-    ]
+    return [_text(*content) for content in contents(unit, project_id, start, stop)]
+
+
+def texts_of(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> list[str]:
+    """The texts of these items in the order given; pre-split tokens joined by single spaces."""
+    return [_text(*content) for content in contents_of(unit, project_id, ordinals)]
+
+
+def _text(text: str | None, tokens: list[str] | None) -> str:
+    return text if text is not None else " ".join(tokens or [])
 
 
 def vectors(unit: Unit, project_id: UUID, start: int, stop: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -21,6 +21,7 @@ class PredictRequest:
     id: UUID
     project_id: UUID
     texts: list[str]
+    ordinals: list[int] | None  #: of the items they are the texts of; None: somebody sent them
     model_id: UUID
     state: str
     result: list[dict[str, Any]] | None  #: per text a ``tithe.contracts.predictions.Prediction``
@@ -28,9 +29,14 @@ class PredictRequest:
     created_at: datetime
 
 
-def create(unit: Unit, project_id: UUID, texts: Sequence[str], model_id: UUID) -> UUID:
-    """Write the request and ask a scorer for it, in one transaction."""
-    request_id: UUID = unit.value("predictions.create", project_id=project_id, texts=list(texts), model_id=model_id)
+def create(
+    unit: Unit, project_id: UUID, texts: Sequence[str], model_id: UUID, ordinals: Sequence[int] | None = None
+) -> UUID:
+    """Write the request and ask a scorer for it, in one transaction. `ordinals`: whose texts they are."""
+    request_id: UUID = unit.value(
+        "predictions.create", project_id=project_id, texts=list(texts), model_id=model_id,
+        ordinals=None if ordinals is None else list(ordinals),
+    )  # fmt: skip
     unit.send(PredictTexts(project_id=project_id, request_id=request_id), project_id)
     return request_id
 

@@ -41,7 +41,7 @@ class LeasedItem:
     text: str | None
     tokens: list[str] | None
     meta: dict[str, Any] | None
-    length: int | None
+    cost: int
 
 
 @dataclass(frozen=True)
@@ -74,28 +74,57 @@ def drop_batch(unit: Unit, batch_id: UUID) -> None:
     unit.run("queue.drop_batch", id=batch_id)
 
 
-def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int) -> list[LeasedItem]:
+@dataclass(frozen=True)
+class Bound:
+    """What leased items may cost together, in the unit of the project's budget.
+
+    They are taken in order while they fit; the first that does not fit ends the batch.
+    """
+
+    left: int | None = None  #: None: no bound
+    alone: bool = False  #: the very first is leased even where it costs more
+
+    def after(self, cost: int, count: int) -> Bound:
+        """What is left of it when `count` items of together `cost` are leased."""
+        return Bound(None if self.left is None else self.left - cost, self.alone and count == 0)
+
+
+NO_BOUND = Bound()
+
+
+def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int, bound: Bound = NO_BOUND) -> list[LeasedItem]:
     """Lease the best `size` ready items to the batch, best first. Never waits for another hand-out."""
     return unit.all(
         "queue.lease_ready", LeasedItem, project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
-        size=size, overlap=overlap, position=0,
+        size=size, overlap=overlap, position=0, left=bound.left, alone=bound.alone,
     )  # fmt: skip
 
 
-def lease_random(unit: Unit, batch: Batch, probes: Sequence[int], size: int, position: int) -> int:
-    """Lease up to `size` untouched items, the first at or after each probe; how many it got."""
-    return unit.run(
+def some_ready(unit: Unit, project_id: UUID, annotator: str) -> bool:
+    """Whether the ready queue holds an item that the annotator may answer."""
+    return unit.value("queue.next_ready", project_id=project_id, annotator=annotator) is not None
+
+
+def lease_random(
+    unit: Unit, batch: Batch, probes: Sequence[int], size: int, position: int, bound: Bound = NO_BOUND
+) -> tuple[int, int]:
+    """Lease up to `size` untouched items, the first at or after each probe; how many it got, and what they cost."""
+    got, cost = unit.rows(
         "queue.lease_random", project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
-        probes=list(probes), size=size, position=position,
-    )  # fmt: skip
+        probes=list(probes), size=size, position=position, left=bound.left, alone=bound.alone,
+    )[0]  # fmt: skip
+    return int(got), int(cost)
 
 
-def lease_any(unit: Unit, batch: Batch, size: int, overlap: int, position: int) -> int:
-    """Lease up to `size` items this annotator may still answer, found by a scan; how many it got."""
-    return unit.run(
+def lease_any(
+    unit: Unit, batch: Batch, size: int, overlap: int, position: int, bound: Bound = NO_BOUND
+) -> tuple[int, int]:
+    """Lease up to `size` items this annotator may still answer, found by a scan; how many, and what they cost."""
+    got, cost = unit.rows(
         "queue.lease_any", project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
-        size=size, overlap=overlap, position=position,
-    )  # fmt: skip
+        size=size, overlap=overlap, position=position, left=bound.left, alone=bound.alone,
+    )[0]  # fmt: skip
+    return int(got), int(cost)
 
 
 def leases(unit: Unit, batch_id: UUID) -> list[LeasedItem]:
@@ -145,6 +174,11 @@ def give_back(unit: Unit, project_id: UUID, batch_ids: Sequence[UUID], state: st
 def active_leases(unit: Unit, project_id: UUID) -> int:
     """Leases of open batches that wait for an answer."""
     return int(unit.value("queue.active_leases", project_id=project_id))
+
+
+def reserved(unit: Unit, project_id: UUID) -> int:
+    """What leases that wait for an answer may take from the budget."""
+    return int(unit.value("queue.reserved", project_id=project_id))
 
 
 def import_leases(unit: Unit, project_id: UUID, ordinals: Sequence[int]) -> set[int]:

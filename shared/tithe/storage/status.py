@@ -27,6 +27,7 @@ class Overview:
     blocks_ready: int
     blocks_planned: int
     rows_ready: int
+    rows_per_second: float | None
     imports_running: int
     model_version: int | None
     model_score: float | None
@@ -38,6 +39,13 @@ class Overview:
     served_at: datetime | None
     served_model: int | None
     served_age: float | None
+
+
+@dataclass(frozen=True)
+class SeenBatch(Batch):
+    """A batch, and whether its annotator sees what the model thinks."""
+
+    pre_annotate: bool
 
 
 @dataclass(frozen=True)
@@ -99,9 +107,9 @@ def import_progress(unit: Unit, project_id: UUID, import_id: UUID) -> Import | N
     return unit.one("status.import_progress", Import, id=import_id, project_id=project_id)
 
 
-def batch(unit: Unit, batch_id: UUID) -> Batch | None:
+def batch(unit: Unit, batch_id: UUID) -> SeenBatch | None:
     """A batch of any project that is not deleted, not held."""
-    return unit.one("status.batch", Batch, id=batch_id)
+    return unit.one("status.batch", SeenBatch, id=batch_id)
 
 
 def gauges(unit: Unit, limit: int) -> list[Gauges]:

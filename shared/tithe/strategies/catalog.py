@@ -3,147 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
-
-import numpy.typing as npt
 
 from tithe.strategies import binary_committee, committee, picking, ranking, uncertainty
-from tithe.strategies.sieves import Keep, Sieve
+from tithe.strategies.sequence_catalog import OF_WORDS
+from tithe.strategies.strategy import (
+    ONE_LABEL,
+    SEVERAL_LABELS,
+    TOKEN_LABELS,
+    Needs,
+    Strategy,
+    best,
+    by_turns,
+    centers,
+    drawn,
+    most_doubtful,
+    sample,
+)
 
-
-class Needs(Enum):
-    """What a strategy is given, and so how its function is called."""
-
-    NOTHING = "nothing"  # function(ordinals, seed) -> scores
-    PROBABILITIES = "probabilities"  # function(probabilities of shape (n, classes)) -> scores
-    COMMITTEE = "committee"  # function(member_probabilities of shape (members, n, classes)) -> scores
-    VECTORS = "vectors"  # function(candidates, k, rng) -> positions, best first; needs no model
-    VECTORS_AND_MODEL = "vectors and a model"  # the same, of candidates with probabilities
-
-    @property
-    def a_model(self) -> bool:
-        """Whether it can choose only once a model is there."""
-        return self in (Needs.PROBABILITIES, Needs.COMMITTEE, Needs.VECTORS_AND_MODEL)
-
-    @property
-    def a_set(self) -> bool:
-        """Whether it looks at many candidates at once, rather than scoring each by itself."""
-        return self in (Needs.VECTORS, Needs.VECTORS_AND_MODEL)
-
-
-Function = Callable[..., npt.NDArray[Any]]
-Sieves = Callable[[int], tuple[Sieve, ...]]
-
-ONE_LABEL = frozenset({"text_classification", "vector_classification"})
-SEVERAL_LABELS = frozenset({"multilabel_classification"})
-TOKEN_LABELS = frozenset({"token_classification"})
-
-#: How many rows of the pool strategies look at that need no model, or stand for it in a sum: a random sample.
-SAMPLE = 20_000
-#: The most rows any strategy that looks at sets is given.
-MOST_CANDIDATES = 20_000
-
-
-def spare(depth: int) -> int:
-    """How many of the best are kept for a queue of so many: near-duplicates among them are to be left out."""
-    return 2 * depth + 1000
-
-
-def best(by: str) -> Sieves:
-    """Keep the highest scores by that strategy."""
-    return lambda depth: (Sieve(Keep.BEST, by, spare(depth)),)
-
-
-def by_turns(by: str) -> Sieves:
-    """Keep each predicted class's highest scores."""
-    return lambda depth: (Sieve(Keep.TURNS, by, spare(depth)),)
-
-
-def sample(depth: int) -> tuple[Sieve, ...]:
-    """Keep a random sample of the pool."""
-    return (Sieve(Keep.BEST, "random", max(SAMPLE, 4 * depth)),)
-
-
-def centers(depth: int) -> tuple[Sieve, ...]:
-    """Keep each shard's own farthest-first rows."""
-    return (Sieve(Keep.CENTERS, "k_center", depth + depth // 4 + 1),)
-
-
-def most_doubtful(depth: int) -> tuple[Sieve, ...]:
-    """Keep the smallest margins, ten times as many as are to be chosen."""
-    return (Sieve(Keep.BEST, "margin", min(MOST_CANDIDATES, 10 * depth + 1000)),)
-
-
-def drawn(by: str) -> Sieves:
-    """Keep a random draw in proportion to that strategy's score."""
-    return lambda depth: (Sieve(Keep.DRAWN, by, max(MOST_CANDIDATES, 4 * depth)),)
-
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """A way to choose what to ask next.
-
-    Attributes
-    ----------
-    name
-        What a project calls it; a promise to the reference.
-    needs
-        What its functions take; see :class:`Needs`.
-    function
-        For items with one label each.
-    multilabel
-        For items with several labels each, None where there is no such form.
-    sieves
-        What shards keep for it, given the queue's depth.
-    reference
-        Author and year; the function's docstring has the pages.
-    summary
-        One line for people who choose a strategy.
-    use
-        When it is the right one, and when not.
-    cost
-        Time beyond reading the pool once: n rows of the pool, c candidates, k chosen, d numbers a vector.
-    tasks
-        The tasks it serves, by the names projects use.
-    wants_labeled
-        Whether its candidates carry the labeled items' vectors.
-    wants_distance
-        Whether they carry their distances to the nearest labeled item.
-    """
-
-    name: str
-    needs: Needs
-    function: Function
-    multilabel: Function | None
-    sieves: Sieves
-    reference: str
-    summary: str
-    use: str
-    cost: str
-    tasks: frozenset[str]
-    wants_labeled: bool = False
-    wants_distance: bool = False
-
-    def function_for(self, task: str) -> Function:
-        """The function that serves a task.
-
-        Raises
-        ------
-        ValueError
-            If the strategy does not serve it; says why, and names the tasks that it does.
-        """
-        chosen = self.multilabel if task in SEVERAL_LABELS else self.function
-        if task not in self.tasks or chosen is None:
-            why = "tokens have no learner yet" if task in TOKEN_LABELS else "it has no form for several labels an item"
-            raise ValueError(
-                f"strategy {self.name!r} does not serve {task!r}: {why}; it serves {', '.join(sorted(self.tasks))}"
-            )
-        return chosen
-
+__all__ = ["CATALOG", "ONE_LABEL", "SEVERAL_LABELS", "TOKEN_LABELS", "Needs", "Strategy", "lookup", "stand_in"]
 
 _STRATEGIES = (
     Strategy(
@@ -286,8 +165,8 @@ _STRATEGIES = (
         multilabel=picking.spread,
         sieves=sample,
         reference="Arthur & Vassilvitskii 2007",
-        summary="Spread over the pool in proportion to the squared distance: the start before any label exists.",
-        use="Before there is a model. Every project starts by it.",
+        summary="Spread over the pool in proportion to the squared distance.",
+        use="Before there is a model, where typical_in_stages takes too long.",
         cost="O(c k d) of a sample of c",
         tasks=ONE_LABEL | SEVERAL_LABELS | TOKEN_LABELS,
         wants_labeled=True,
@@ -431,6 +310,7 @@ _STRATEGIES = (
         tasks=ONE_LABEL | SEVERAL_LABELS,
         wants_labeled=True,
     ),
+    *OF_WORDS,
 )
 
 CATALOG: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in _STRATEGIES})
@@ -462,14 +342,31 @@ def lookup(name: str) -> Strategy:
 
 #: What asks most nearly the same, in the order to try, where a task has no form of a strategy.
 _NEAREST: dict[str, tuple[str, ...]] = {
-    "vote_entropy_tiebroken": ("vote_entropy",),
-    "class_balanced_margin": ("margin",),
-    "ratio": ("margin",),
+    "entropy": ("token_entropy_mean",),
+    "margin": ("mnlp",),
+    "least_confident": ("mnlp",),
+    "ratio": ("margin", "mnlp"),
+    "class_balanced_margin": ("margin", "mnlp"),
+    "vote_entropy": ("token_vote_entropy",),
+    "vote_entropy_tiebroken": ("vote_entropy", "token_vote_entropy_tiebroken"),
+    "consensus_entropy": ("token_consensus_entropy",),
+    "kl_to_consensus": ("token_kl_to_consensus",),
     "falcun": ("badge",),
     "uncertainty_herding": ("max_herding",),
     "badge": ("coverage",),
     "uncertain_k_center": ("k_center",),
     "cluster_margin": ("typical",),
+    "token_entropy_max": ("entropy",),
+    "token_entropy_mean": ("entropy",),
+    "token_entropy_sum": ("entropy",),
+    "token_entropy_top": ("entropy",),
+    "entity_entropy": ("entropy",),
+    "mnlp": ("least_confident",),
+    "sequence_least_confident": ("least_confident",),
+    "token_vote_entropy": ("vote_entropy",),
+    "token_vote_entropy_tiebroken": ("vote_entropy_tiebroken", "vote_entropy"),
+    "token_consensus_entropy": ("consensus_entropy",),
+    "token_kl_to_consensus": ("kl_to_consensus",),
 }
 
 
@@ -479,6 +376,6 @@ def stand_in(strategy: Strategy, task: str) -> str:
     Examples
     --------
     >>> stand_in(lookup("margin"), "token_classification"), stand_in(lookup("falcun"), "multilabel_classification")
-    ('typical_in_stages', 'badge')
+    ('mnlp', 'badge')
     """
     return next(name for name in (*_NEAREST.get(strategy.name, ()), "typical_in_stages") if task in CATALOG[name].tasks)

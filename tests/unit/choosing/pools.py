@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tithe.choosing.choose import Choice, choose
+from tithe.choosing.kept import merge
 from tithe.choosing.mix import parts_of
 from tithe.choosing.plan import Plan, Pool
-from tithe.choosing.sift import Shard, merge, sift
+from tithe.choosing.sift import Shard, sift
 from tithe.learners.linear import LinearLearner
 from tithe.learners.linear_model import LinearModel
 from tithe.strategies.distances import Distances

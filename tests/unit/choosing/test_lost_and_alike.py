@@ -9,8 +9,9 @@ import pytest
 
 from tithe.choosing.alike import Admission, Measure
 from tithe.choosing.choose import Choice, choose
+from tithe.choosing.kept import merge
 from tithe.choosing.plan import Pool
-from tithe.choosing.sift import Shard, merge, sift
+from tithe.choosing.sift import Shard, sift
 from tithe.learners.linear import LinearLearner
 from tithe.strategies.catalog import CATALOG
 from tithe.strategies.draws import draw_keys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,24 @@ import pytest
 
 from tithe.contracts.projects import Task
 from tithe.strategies.candidates import Candidates
-from tithe.strategies.catalog import CATALOG, SEVERAL_LABELS, Needs, Strategy, lookup, stand_in
+from tithe.strategies.catalog import CATALOG, SEVERAL_LABELS, TOKEN_LABELS, Needs, Strategy, lookup, stand_in
 from tithe.strategies.sieves import Keep
 from tithe.strategies.votes import smallest_gap
 
 Array = npt.NDArray[Any]
+OF_WORDS = {
+    "token_entropy_mean",
+    "token_entropy_max",
+    "token_entropy_top",
+    "token_entropy_sum",
+    "mnlp",
+    "sequence_least_confident",
+    "entity_entropy",
+    "token_vote_entropy",
+    "token_vote_entropy_tiebroken",
+    "token_consensus_entropy",
+    "token_kl_to_consensus",
+}
 N, CLASSES, MEMBERS = 60, 4, 5
 #: Every strategy with every task it serves.
 SERVED = [(strategy, task) for strategy in CATALOG.values() for task in sorted(strategy.tasks)]
@@ -26,12 +39,19 @@ WITH_SCORES = [(strategy, task) for strategy, task in SERVED if not strategy.nee
 PREDICTED = [(strategy, task) for strategy, task in WITH_SCORES if strategy.needs is not Needs.NOTHING]
 
 
+class Texts(NamedTuple):
+    """What a model, or each member of a committee, says of the words of some texts."""
+
+    probabilities: Array
+    starts: Array
+
+
 def each(cases: list[tuple[Strategy, str]]) -> pytest.MarkDecorator:
     """Run a test for every pair, named like margin-text_classification."""
     return pytest.mark.parametrize(("strategy", "task"), cases, ids=[f"{s.name}-{task}" for s, task in cases])
 
 
-def material(strategy: Strategy, task: str, n: int = N, dtype: type = np.float64) -> Array | Candidates:
+def material(strategy: Strategy, task: str, n: int = N, dtype: type = np.float64) -> Array | Candidates | Texts:
     """Candidates as the strategy needs them, axis of the items as :func:`axis` says."""
     rng = np.random.default_rng(5)
     if strategy.needs is Needs.NOTHING:
@@ -42,14 +62,20 @@ def material(strategy: Strategy, task: str, n: int = N, dtype: type = np.float64
         answers = rng.random((n, CLASSES)) if task in SEVERAL_LABELS else rng.dirichlet(np.ones(CLASSES), n)
         distance = np.linalg.norm(vectors[:, None] - labeled[None], axis=2).min(axis=1).astype(np.float64)
         return Candidates(vectors, answers, rng.random(n), labeled, distance)
+    if strategy.needs.words:
+        starts = np.cumsum([0, *rng.integers(0, 6, n)])
+        of_words = (MEMBERS, starts[-1]) if strategy.needs is Needs.TAG_COMMITTEE else (starts[-1],)
+        return Texts(rng.dirichlet(np.ones(CLASSES), of_words).astype(dtype), starts)
     shape: tuple[int, ...] = (MEMBERS, n) if strategy.needs is Needs.COMMITTEE else (n,)
     if task in SEVERAL_LABELS:
         return rng.random((*shape, CLASSES)).astype(dtype)
     return rng.dirichlet(np.ones(CLASSES), shape).astype(dtype)
 
 
-def arrays(candidates: Array | Candidates) -> list[Array]:
+def arrays(candidates: Array | Candidates | Texts) -> list[Array]:
     """Every array in it."""
+    if isinstance(candidates, Texts):
+        return list(candidates)
     if isinstance(candidates, Candidates):
         return [
             candidates.vectors,
@@ -61,17 +87,22 @@ def arrays(candidates: Array | Candidates) -> list[Array]:
     return [candidates]
 
 
-def axis(strategy: Strategy) -> int:
-    return 1 if strategy.needs is Needs.COMMITTEE else 0
+def taken(strategy: Strategy, candidates: Any, order: Array) -> Any:
+    """The candidates in another order."""
+    if isinstance(candidates, Texts):
+        parts = np.split(candidates.probabilities, candidates.starts[1:-1], axis=-2)
+        starts = np.cumsum([0, *np.diff(candidates.starts)[order]])
+        return Texts(np.concatenate([parts[text] for text in order], axis=-2), starts)
+    return np.take(candidates, order, axis=1 if strategy.needs is Needs.COMMITTEE else 0)
 
 
-def call(strategy: Strategy, task: str, candidates: Array | Candidates, seed: int = 3, k: int = 7) -> Array:
+def call(strategy: Strategy, task: str, candidates: Array | Candidates | Texts, seed: int = 3, k: int = 7) -> Array:
     function = strategy.function_for(task)
     if strategy.needs is Needs.NOTHING:
         return function(candidates, seed)
     if strategy.needs.a_set:
         return function(candidates, k, np.random.default_rng(seed))
-    return function(candidates)
+    return function(*candidates) if isinstance(candidates, Texts) else function(candidates)
 
 
 @each(SERVED)
@@ -105,8 +136,12 @@ def test_the_same_seed_gives_the_same_bytes(strategy: Strategy, task: str) -> No
 
 @each(PREDICTED)
 def test_float32_is_accepted(strategy: Strategy, task: str) -> None:
-    narrow = material(strategy, task, dtype=np.float32)
-    assert call(strategy, task, narrow).tobytes() == call(strategy, task, narrow.astype(np.float64)).tobytes()
+    narrow: Any = material(strategy, task, dtype=np.float32)
+    if isinstance(narrow, Texts):
+        wide: Any = narrow._replace(probabilities=narrow.probabilities.astype(np.float64))
+    else:
+        wide = narrow.astype(np.float64)
+    assert call(strategy, task, narrow).tobytes() == call(strategy, task, wide).tobytes()
 
 
 @each(SETS)
@@ -132,7 +167,7 @@ def test_never_more_than_there_are_and_each_once(strategy: Strategy, task: str, 
 def test_scores_move_with_their_rows(strategy: Strategy, task: str) -> None:
     candidates = material(strategy, task)
     order = np.random.default_rng(0).permutation(N)
-    moved = call(strategy, task, np.take(candidates, order, axis=axis(strategy)))
+    moved = call(strategy, task, taken(strategy, candidates, order))
     assert moved.tobytes() == call(strategy, task, candidates)[order].tobytes()
 
 
@@ -149,13 +184,13 @@ def test_a_candidate_that_is_no_number_is_refused(strategy: Strategy, task: str)
 @each(PREDICTED)
 def test_nan_is_refused(strategy: Strategy, task: str) -> None:
     candidates = material(strategy, task)
-    candidates[..., 8, 1] = np.nan
+    arrays(candidates)[0][..., 8, 1] = np.nan
     argument = next(iter(inspect.signature(strategy.function_for(task)).parameters))
     with pytest.raises(ValueError, match=rf"^{argument}, shape .* row 8 holds NaN"):
         call(strategy, task, candidates)
 
 
-@each(PREDICTED)
+@each([(strategy, task) for strategy, task in PREDICTED if not strategy.needs.words])
 def test_nothing_scores_above_doubt_or_below_certainty(strategy: Strategy, task: str) -> None:
     """Most doubt: uniform rows, or for votes and divergences members who are certain of different classes."""
     scores = call(strategy, task, material(strategy, task))
@@ -175,6 +210,24 @@ def test_nothing_scores_above_doubt_or_below_certainty(strategy: Strategy, task:
     slack = smallest_gap(MEMBERS) / 2 if strategy.name == "vote_entropy_tiebroken" else 1e-12
     assert call(strategy, task, doubt)[0] >= scores.max() - slack
     assert scores.min() >= 0.0
+
+
+@each([(strategy, task) for strategy, task in PREDICTED if strategy.needs.words])
+def test_no_text_scores_above_one_of_as_many_words_in_doubt_or_below_certainty(strategy: Strategy, task: str) -> None:
+    texts = material(strategy, task)
+    scores = call(strategy, task, texts)
+    uniform = np.full_like(texts.probabilities, 1 / CLASSES)
+    certain = np.eye(CLASSES)[np.zeros(texts.probabilities.shape[:-1], dtype=int)]
+    if strategy.needs is Needs.TAG_COMMITTEE and strategy.name != "token_consensus_entropy":
+        uniform = np.broadcast_to(np.eye(CLASSES)[np.arange(MEMBERS) % CLASSES][:, None], uniform.shape)
+    if strategy.name == "entity_entropy":  # a little doubt whether it is an entity, and every type as likely as any
+        none = np.linspace(0, 1, 10_001)
+        words = np.stack([none, *[(1 - none) / (CLASSES - 1)] * (CLASSES - 1)], axis=1)
+        uniform[:] = words[call(strategy, task, Texts(words, np.arange(len(words) + 1))).argmax()]
+    slack = smallest_gap(MEMBERS) / 2 if strategy.name == "token_vote_entropy_tiebroken" else 1e-7
+    assert (call(strategy, task, Texts(uniform, texts.starts)) >= scores - slack).all()
+    assert not call(strategy, task, Texts(certain, texts.starts)).any()
+    assert (scores[np.diff(texts.starts) > 0] > 0.0).all() or strategy.name == "token_vote_entropy"
 
 
 def test_the_tasks_are_those_of_the_projects() -> None:
@@ -201,7 +254,7 @@ def test_a_name_stands_for_the_function_of_its_paper() -> None:
         "kl_to_consensus": ("mean_kl_to_consensus", "binary_mean_kl_to_consensus"),
         "ratio": ("ratio", None),
         "class_balanced_margin": ("margin", None),
-    }
+    } | {name: (name, None) for name in OF_WORDS}
     sets = {name: definition(strategy.function) for name, strategy in CATALOG.items() if strategy.needs.a_set}
     assert sets == {
         "k_center": "coverage.k_center_greedy",
@@ -259,6 +312,32 @@ def test_every_list_a_shard_keeps_is_by_a_strategy_that_serves_the_same_tasks() 
                 assert not CATALOG[sieve.by].needs.a_set
 
 
+def test_strategies_for_words_serve_nothing_else_and_nothing_else_reads_words() -> None:
+    for strategy in CATALOG.values():
+        assert strategy.needs.words == (strategy.tasks == TOKEN_LABELS), strategy.name
+        assert not strategy.needs.words or strategy.needs.a_model
+
+
+def test_the_nearest_of_another_task_asks_by_the_same_idea() -> None:
+    of_words = {
+        "entropy": "token_entropy_mean",
+        "margin": "mnlp",
+        "ratio": "mnlp",
+        "least_confident": "mnlp",
+        "class_balanced_margin": "mnlp",
+        "vote_entropy": "token_vote_entropy",
+        "vote_entropy_tiebroken": "token_vote_entropy_tiebroken",
+        "consensus_entropy": "token_consensus_entropy",
+        "kl_to_consensus": "token_kl_to_consensus",
+    }
+    for name, nearest in of_words.items():
+        assert stand_in(CATALOG[name], "token_classification") == nearest
+    for name in OF_WORDS:
+        for task in ("text_classification", "multilabel_classification"):
+            assert CATALOG[stand_in(CATALOG[name], task)].needs in (Needs.PROBABILITIES, Needs.COMMITTEE)
+    assert stand_in(CATALOG["token_vote_entropy_tiebroken"], "multilabel_classification") == "vote_entropy"
+
+
 def test_whoever_cannot_serve_a_task_has_a_stand_in_that_can() -> None:
     for strategy in CATALOG.values():
         for task in Task:
@@ -284,5 +363,12 @@ def test_a_task_that_is_not_served_is_refused() -> None:
         match="'vote_entropy_tiebroken' does not serve 'multilabel_classification': it has no form for several labels",
     ):
         CATALOG["vote_entropy_tiebroken"].function_for("multilabel_classification")
-    with pytest.raises(ValueError, match="'margin' does not serve 'token_classification': tokens have no learner yet"):
+    with pytest.raises(
+        ValueError, match="'margin' does not serve 'token_classification': it reads one answer an item, "
+    ):
         CATALOG["margin"].function_for("token_classification")
+    for task in ("text_classification", "multilabel_classification"):
+        with pytest.raises(
+            ValueError, match=f"'mnlp' does not serve '{task}': it reads tags of words, and no words are"
+        ):
+            CATALOG["mnlp"].function_for(task)

@@ -19,6 +19,6 @@ def test_examples(name: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert {"uncertainty", "committee", "binary_committee", "coverage", "ranking", "catalog"} <= {
+    assert {"uncertainty", "committee", "binary_committee", "coverage", "ranking", "catalog", "sequence"} <= {
         name.rpartition(".")[2] for name in MODULES
     }

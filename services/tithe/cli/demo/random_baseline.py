@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from tithe.cli.demo.data import Review, Sample
 from tithe.cli.demo.machine import cores
-from tithe.contracts.projects import Metric
+from tithe.cli.demo.options import Metric
 from tithe.errors import NotFound
 from tithe.learners import registry, scores
 from tithe.learners.protocol import NotEnoughClasses

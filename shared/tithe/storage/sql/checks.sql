@@ -14,6 +14,10 @@ JOIN LATERAL (
 ) n ON true
 WHERE p.settled_slots <> n.n
 
+-- name: i1_where_labels_are_counted_each_costs_one
+SELECT i.project_id, format('item %%s costs %%s, but the budget counts labels', i.ordinal, i.cost)
+FROM items i JOIN projects q ON q.id = i.project_id WHERE q.budget_unit = 'labels' AND i.cost <> 1
+
 -- name: i3_every_settled_lease_has_one_counted_answer
 SELECT l.project_id, format('lease %%s of item %%s is %%s but has %%s counted answers', l.id, l.ordinal, l.state, n.n)
 FROM leases l
@@ -65,7 +69,7 @@ SELECT p.project_id, format('labels %%s/%%s, paid %%s/%%s, skips %%s/%%s', p.lab
 FROM progress p
 JOIN LATERAL (
     SELECT count(*) FILTER (WHERE a.kind = 'label' AND i.split = 'pool') AS labels,
-           count(*) FILTER (WHERE a.kind = 'label' AND a.source = 'annotator') AS paid,
+           coalesce(sum(i.cost) FILTER (WHERE a.kind = 'label' AND a.source = 'annotator'), 0) AS paid,
            count(*) FILTER (WHERE a.kind = 'skip') AS skips
     FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
     WHERE a.project_id = p.project_id AND a.state = 'counted'

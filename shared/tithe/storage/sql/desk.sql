@@ -1,8 +1,8 @@
 -- What one call at the labelers' desk needs to know, read in one go: every round trip saved here is one less per label.
 
 -- name: asking
-SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
-       p.overlap, p.budget, p.seed, p.created_at, g.label_count, r.number AS round_number, r.label_count AS ranked_labels,
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.learner,
+       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.created_at, g.label_count, r.number AS round_number, r.label_count AS ranked_labels,
        r.ended_at AS ranked_at, m.version AS model_version,
        EXISTS (SELECT FROM batches b WHERE b.project_id = p.id AND b.state = 'open'
                AND b.expires_at <= clock_timestamp()) AS some_lapsed
@@ -12,16 +12,17 @@ WHERE p.id = %(project_id)s AND p.deleted_at IS NULL
 
 -- name: answering
 -- Holds the batch: two answers to one batch take turns, also when they carry the same idempotency key.
-SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.batch_size, p.retrain_every, p.lease_seconds,
-       p.overlap, p.budget, p.seed, p.created_at, b.annotator, b.round_id, b.state,
+SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.learner,
+       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.created_at, b.annotator, b.round_id, b.state,
        (o.item_count - o.test_count) * p.overlap AS all_slots
 FROM batches b JOIN projects p ON p.id = b.project_id JOIN pools o ON o.project_id = p.id
 WHERE b.id = %(batch_id)s AND (%(project_id)s::uuid IS NULL OR p.id = %(project_id)s) AND p.deleted_at IS NULL
 FOR UPDATE OF b
 
 -- name: held
-SELECT l.id, l.ordinal, i.external_id, l.state,
-       coalesce(char_length(i.text), char_length(array_to_string(i.tokens, ' '))) AS length
+-- An item's content is read only where spans are checked against it: a text may be long, and most labels are words.
+SELECT l.id, l.ordinal, i.external_id, l.state, i.cost,
+       CASE WHEN %(contents)s THEN i.text END AS text, CASE WHEN %(contents)s THEN i.tokens END AS tokens
 FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
 WHERE l.batch_id = %(batch_id)s
 

@@ -13,11 +13,11 @@ WHERE project_id = %(project_id)s
 -- name: stage
 CREATE TEMP TABLE IF NOT EXISTS staged (
     line bigint, external_id text, digest bytea, split text, text text, tokens text[], meta jsonb,
-    vector vector, value jsonb
+    vector vector, value jsonb, cost integer
 ) ON COMMIT DELETE ROWS
 
 -- name: copy_staged
-COPY staged (line, external_id, digest, split, text, tokens, meta, vector, value) FROM STDIN WITH (FORMAT BINARY)
+COPY staged (line, external_id, digest, split, text, tokens, meta, vector, value, cost) FROM STDIN WITH (FORMAT BINARY)
 
 -- name: id_clashes
 -- An id that already names other content: neither new nor a duplicate.
@@ -39,8 +39,8 @@ WITH fresh AS (
 ), numbered AS (
     SELECT f.*, %(base)s::bigint + row_number() OVER (ORDER BY f.line) - 1 AS ordinal FROM fresh f
 ), kept AS (
-    INSERT INTO items (project_id, ordinal, external_id, digest, split, text, tokens, meta)
-    SELECT %(project_id)s, ordinal, external_id, digest, split, text, tokens, meta FROM numbered ORDER BY ordinal
+    INSERT INTO items (project_id, ordinal, external_id, digest, split, text, tokens, meta, cost)
+    SELECT %(project_id)s, ordinal, external_id, digest, split, text, tokens, meta, cost FROM numbered ORDER BY ordinal
 ), vectors AS (
     INSERT INTO item_vectors (project_id, ordinal, vector)
     SELECT %(project_id)s, ordinal, vector FROM numbered WHERE vector IS NOT NULL ORDER BY ordinal
@@ -86,9 +86,14 @@ WHERE q.deleted_at IS NULL AND p.planned_count < p.item_count
 -- name: ordinals
 SELECT external_id, ordinal FROM items WHERE project_id = %(project_id)s AND external_id = ANY(%(ids)s)
 
--- name: texts
+-- name: contents
 SELECT text, tokens FROM items
 WHERE project_id = %(project_id)s AND ordinal >= %(start)s AND ordinal < %(stop)s ORDER BY ordinal
+
+-- name: contents_of
+-- In the order asked for.
+SELECT i.text, i.tokens FROM unnest(%(ordinals)s::bigint[]) WITH ORDINALITY AS asked (ordinal, at)
+JOIN items i ON i.project_id = %(project_id)s AND i.ordinal = asked.ordinal ORDER BY asked.at
 
 -- name: vectors
 SELECT vector FROM item_vectors
@@ -110,20 +115,25 @@ ON CONFLICT DO NOTHING
 UPDATE pools SET planned_count = %(planned)s WHERE project_id = %(project_id)s
 
 -- name: block
-SELECT start, rows, state, path, sha256, size, dimension FROM blocks WHERE project_id = %(project_id)s AND start = %(start)s
+SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words FROM blocks WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: block_ready
-UPDATE blocks SET state = 'ready', path = %(path)s, sha256 = %(sha256)s, size = %(size)s, dimension = %(dimension)s
+UPDATE blocks SET state = 'ready', path = %(path)s, sha256 = %(sha256)s, size = %(size)s, dimension = %(dimension)s,
+    words_path = %(words_path)s, words_sha256 = %(words_sha256)s, words_size = %(words_size)s, words = %(words)s
 WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: forget_block
-UPDATE blocks SET state = 'planned', path = NULL, sha256 = NULL, size = NULL
+UPDATE blocks SET state = 'planned', path = NULL, sha256 = NULL, size = NULL,
+    words_path = NULL, words_sha256 = NULL, words_size = NULL, words = NULL
 WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: ready_blocks
-SELECT start, rows, state, path, sha256, size, dimension FROM blocks
+SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words FROM blocks
 WHERE project_id = %(project_id)s AND state = 'ready' AND start < %(stop)s AND start + rows > %(start)s ORDER BY start
 
 -- name: block_counts
 SELECT count(*) FILTER (WHERE state = 'ready'), count(*), coalesce(sum(rows) FILTER (WHERE state = 'ready'), 0)
 FROM blocks WHERE project_id = %(project_id)s
+
+-- name: kept_states_bytes
+SELECT coalesce(sum(words_size), 0)::bigint FROM blocks WHERE project_id = %(project_id)s

@@ -1,8 +1,9 @@
 -- name: create
-INSERT INTO predict_requests (project_id, texts, model_id) VALUES (%(project_id)s, %(texts)s, %(model_id)s) RETURNING id
+INSERT INTO predict_requests (project_id, texts, ordinals, model_id)
+VALUES (%(project_id)s, %(texts)s, %(ordinals)s, %(model_id)s) RETURNING id
 
 -- name: read
-SELECT id, project_id, texts, model_id, state, result, failure, created_at FROM predict_requests
+SELECT id, project_id, texts, ordinals, model_id, state, result, failure, created_at FROM predict_requests
 WHERE id = %(id)s AND project_id = %(project_id)s
 
 -- name: finish

@@ -1,31 +1,32 @@
 -- name: create
 WITH made AS (
-    INSERT INTO projects (name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds,
-                          overlap, budget, seed)
-    VALUES (%(name)s, %(task)s, %(labels)s, %(strategy)s, %(near_duplicate)s, %(metric)s, %(encoder)s, %(batch_size)s,
-            %(retrain_every)s, %(lease_seconds)s, %(overlap)s, %(budget)s, %(seed)s)
+    INSERT INTO projects (name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size,
+                          retrain_every, lease_seconds, overlap, budget, budget_unit, seed)
+    VALUES (%(name)s, %(task)s, %(labels)s, %(strategy)s, %(near_duplicate)s, %(metric)s, %(encoder)s, %(learner)s,
+            %(pre_annotate)s, %(batch_size)s, %(retrain_every)s, %(lease_seconds)s, %(overlap)s, %(budget)s, %(budget_unit)s,
+            %(seed)s)
     RETURNING *
 ), pool AS (
     INSERT INTO pools (project_id) SELECT id FROM made
 ), counters AS (
     INSERT INTO progress (project_id) SELECT id FROM made
 )
-SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds, overlap,
-       budget, seed, created_at FROM made
+SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
+       lease_seconds, overlap, budget, budget_unit, seed, created_at FROM made
 
 -- name: get
-SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds, overlap,
-       budget, seed, created_at
+SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
+       lease_seconds, overlap, budget, budget_unit, seed, created_at
 FROM projects WHERE id = %(id)s AND deleted_at IS NULL
 
 -- name: by_name
-SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds, overlap,
-       budget, seed, created_at
+SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
+       lease_seconds, overlap, budget, budget_unit, seed, created_at
 FROM projects WHERE name = %(name)s AND deleted_at IS NULL
 
 -- name: list
-SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds, overlap,
-       budget, seed, created_at
+SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
+       lease_seconds, overlap, budget, budget_unit, seed, created_at
 FROM projects WHERE deleted_at IS NULL AND (%(after)s::uuid IS NULL OR id > %(after)s)
 ORDER BY id LIMIT %(limit)s
 
@@ -34,6 +35,8 @@ ORDER BY id LIMIT %(limit)s
 UPDATE projects SET
     name = coalesce(%(name)s, name),
     strategy = coalesce(%(strategy)s, strategy),
+    learner = coalesce(%(learner)s, learner),
+    pre_annotate = coalesce(%(pre_annotate)s, pre_annotate),
     near_duplicate = CASE WHEN %(allow_near_duplicates)s THEN NULL ELSE coalesce(%(near_duplicate)s, near_duplicate) END,
     batch_size = coalesce(%(batch_size)s, batch_size),
     retrain_every = coalesce(%(retrain_every)s, retrain_every),
@@ -41,8 +44,8 @@ UPDATE projects SET
     overlap = coalesce(%(overlap)s, overlap),
     budget = CASE WHEN %(lift_budget)s THEN NULL ELSE coalesce(%(budget)s, budget) END
 WHERE id = %(id)s AND deleted_at IS NULL
-RETURNING id, name, task, labels, strategy, near_duplicate, metric, encoder, batch_size, retrain_every, lease_seconds, overlap,
-          budget, seed, created_at
+RETURNING id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
+          lease_seconds, overlap, budget, budget_unit, seed, created_at
 
 -- name: mark_deleted
 UPDATE projects SET deleted_at = clock_timestamp() WHERE id = %(id)s AND deleted_at IS NULL

@@ -35,6 +35,8 @@ WHERE id = %(id)s AND state = 'open' RETURNING expires_at
 -- The unique indexes on leases are the proof of exclusivity; SKIP LOCKED and open_slots only keep people out of each
 -- other's way. A row whose slot turned out to be taken (by a late answer, say) is counted down and simply not leased.
 -- Answers with the leased items themselves, so that handing out is one round trip.
+-- Where `left` bounds what they may cost together, the queue's order holds: the first that does not fit ends the batch. With
+-- `alone` the very first may cost more than is left.
 WITH picked AS (
     SELECT r.round_id, r.rank, r.ordinal, r.score, r.chosen_by, r.why
     FROM ready r
@@ -45,14 +47,24 @@ WITH picked AS (
                       AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped') OFFSET 0)
     ORDER BY r.rank LIMIT %(size)s
     FOR UPDATE OF r SKIP LOCKED
+), priced AS (
+    -- A look-up per row, and none where nothing bounds the cost.
+    SELECT p.*, row_number() OVER (ORDER BY p.rank) AS place,
+           sum(CASE WHEN %(left)s::bigint IS NULL THEN 0 ELSE
+               (SELECT i.cost FROM items i WHERE i.project_id = %(project_id)s AND i.ordinal = p.ordinal) END)
+           OVER (ORDER BY p.rank) AS cost_so_far
+    FROM picked p
+), fitting AS (
+    SELECT * FROM priced
+    WHERE %(left)s::bigint IS NULL OR cost_so_far <= %(left)s OR (place = 1 AND %(alone)s)
 ), counted AS (
-    UPDATE ready r SET open_slots = r.open_slots - 1 FROM picked p
+    UPDATE ready r SET open_slots = r.open_slots - 1 FROM fitting p
     WHERE r.project_id = %(project_id)s AND r.round_id = p.round_id AND r.rank = p.rank
 ), leased AS (
     INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
     SELECT %(project_id)s, p.ordinal, free.slot, %(annotator)s, %(batch_id)s, 'active',
-           %(position)s::integer + row_number() OVER (ORDER BY p.rank), p.score, p.chosen_by, p.why
-    FROM picked p
+           %(position)s::integer + p.place, p.score, p.chosen_by, p.why
+    FROM fitting p
     CROSS JOIN LATERAL (
         SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
         WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = p.ordinal
@@ -62,53 +74,76 @@ WITH picked AS (
     ON CONFLICT DO NOTHING
     RETURNING id, project_id, ordinal, state, score, chosen_by, why, position
 )
-SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta,
-       char_length(i.text) AS length
+SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta, i.cost
 FROM leased l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
 ORDER BY l.position
+
+-- name: next_ready
+-- Whether the ready queue has something for this annotator that nobody is taking at this moment.
+SELECT true FROM ready r
+WHERE r.project_id = %(project_id)s AND r.open_slots > 0
+  AND r.round_id = (SELECT current_round FROM progress WHERE project_id = %(project_id)s)
+  AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = r.project_id AND l.ordinal = r.ordinal
+                  AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped') OFFSET 0)
+ORDER BY r.rank LIMIT 1
 
 -- name: lease_random
 -- When the ready queue has run dry nobody waits: random items, found by random probes into the pool. A probe looks at a
 -- window of the pool, not at all that follows it: right after an import, without statistics, the plan may sort what it finds.
-INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
-SELECT %(project_id)s, found.ordinal, 1, %(annotator)s, %(batch_id)s, 'active',
-       %(position)s::integer + row_number() OVER (ORDER BY found.probe), NULL, 'random', '{"because": "queue_empty"}'
-FROM (
-    SELECT DISTINCT ON (i.ordinal) i.ordinal, probes.probe
-    FROM unnest(%(probes)s::bigint[]) WITH ORDINALITY AS probes (at, probe)
-    CROSS JOIN LATERAL (
-        SELECT i.ordinal FROM items i
-        WHERE i.project_id = %(project_id)s AND i.ordinal >= probes.at AND i.ordinal < probes.at + 256 AND i.split = 'pool'
-          AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
-                          AND l.state IN ('active', 'done', 'skipped'))
-        ORDER BY i.ordinal LIMIT 1
+-- `left` and `alone` as above; the order is that of the probes.
+WITH found AS (
+    SELECT i.ordinal, i.cost, row_number() OVER (ORDER BY i.probe) AS place, sum(i.cost) OVER (ORDER BY i.probe) AS cost_so_far
+    FROM (
+        SELECT DISTINCT ON (i.ordinal) i.ordinal, i.cost, probes.probe
+        FROM unnest(%(probes)s::bigint[]) WITH ORDINALITY AS probes (at, probe)
+        CROSS JOIN LATERAL (
+            SELECT i.ordinal, i.cost FROM items i
+            WHERE i.project_id = %(project_id)s AND i.ordinal >= probes.at AND i.ordinal < probes.at + 256 AND i.split = 'pool'
+              AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
+                              AND l.state IN ('active', 'done', 'skipped'))
+            ORDER BY i.ordinal LIMIT 1
+        ) i
+        ORDER BY i.ordinal, probes.probe
     ) i
-    ORDER BY i.ordinal, probes.probe
-) found
-ORDER BY found.probe LIMIT %(size)s
-ON CONFLICT DO NOTHING
+), leased AS (
+    INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+    SELECT %(project_id)s, f.ordinal, 1, %(annotator)s, %(batch_id)s, 'active', %(position)s::integer + f.place, NULL, 'random',
+           '{"because": "queue_empty"}'
+    FROM found f
+    WHERE %(left)s::bigint IS NULL OR f.cost_so_far <= %(left)s OR (f.place = 1 AND %(alone)s)
+    ORDER BY f.place LIMIT %(size)s
+    ON CONFLICT DO NOTHING
+    RETURNING ordinal
+)
+SELECT count(*), coalesce(sum(f.cost), 0) FROM leased l JOIN found f ON f.ordinal = l.ordinal
 
 -- name: lease_any
 -- The last resort of a nearly exhausted pool: whatever this annotator may still answer, in order.
-INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
-SELECT %(project_id)s, rest.ordinal, rest.slot, %(annotator)s, %(batch_id)s, 'active',
-       %(position)s::integer + row_number() OVER (ORDER BY rest.ordinal), NULL, 'random', '{"because": "last_items"}'
-FROM (
-    SELECT i.ordinal, (SELECT min(s) FROM generate_series(1, %(overlap)s::integer) s
+WITH rest AS (
+    SELECT i.ordinal, i.cost, (SELECT min(s) FROM generate_series(1, %(overlap)s::integer) s
                        WHERE NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
                                          AND (l.slot = s OR l.chosen_by = 'import') AND l.state IN ('active', 'done', 'skipped'))) AS slot
     FROM items i
     WHERE i.project_id = %(project_id)s AND i.split = 'pool'
       AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = i.project_id AND l.ordinal = i.ordinal
                       AND l.annotator = %(annotator)s AND l.state IN ('active', 'done', 'skipped'))
-) rest
-WHERE rest.slot IS NOT NULL
-ORDER BY rest.ordinal LIMIT %(size)s
-ON CONFLICT DO NOTHING
+), found AS (
+    SELECT r.*, row_number() OVER (ORDER BY r.ordinal) AS place, sum(r.cost) OVER (ORDER BY r.ordinal) AS cost_so_far
+    FROM (SELECT * FROM rest WHERE slot IS NOT NULL ORDER BY ordinal LIMIT %(size)s) r
+), leased AS (
+    INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
+    SELECT %(project_id)s, f.ordinal, f.slot, %(annotator)s, %(batch_id)s, 'active', %(position)s::integer + f.place, NULL,
+           'random', '{"because": "last_items"}'
+    FROM found f
+    WHERE %(left)s::bigint IS NULL OR f.cost_so_far <= %(left)s OR (f.place = 1 AND %(alone)s)
+    ORDER BY f.place
+    ON CONFLICT DO NOTHING
+    RETURNING ordinal
+)
+SELECT count(*), coalesce(sum(f.cost), 0) FROM leased l JOIN found f ON f.ordinal = l.ordinal
 
 -- name: batch_leases
-SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta,
-       char_length(i.text) AS length
+SELECT l.id, l.ordinal, i.external_id, l.state, l.score, l.chosen_by, l.why, i.text, i.tokens, i.meta, i.cost
 FROM leases l JOIN items i ON i.project_id = l.project_id AND i.ordinal = l.ordinal
 WHERE l.batch_id = %(batch_id)s ORDER BY l.position, l.id
 
@@ -148,6 +183,12 @@ WHERE g.project_id = %(project_id)s AND q.id = %(project_id)s
 
 -- name: active_leases
 SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
+WHERE b.project_id = %(project_id)s AND b.state = 'open' AND l.state = 'active'
+
+-- name: reserved
+-- What those may cost that are held; one that is labeled, skipped or given back no longer is. A look-up per lease.
+SELECT coalesce(sum((SELECT i.cost FROM items i WHERE i.project_id = l.project_id AND i.ordinal = l.ordinal)), 0)
+FROM leases l JOIN batches b ON b.id = l.batch_id
 WHERE b.project_id = %(project_id)s AND b.state = 'open' AND l.state = 'active'
 
 -- name: import_leases

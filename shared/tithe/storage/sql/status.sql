@@ -6,7 +6,7 @@ SELECT p.item_count, p.test_count, g.label_count, g.paid_count, g.skip_count, g.
        (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
         WHERE b.project_id = p.project_id AND b.state = 'open' AND b.expires_at > clock_timestamp()
           AND l.state = 'active') AS leased,
-       blocks.ready AS blocks_ready, blocks.planned AS blocks_planned, blocks.rows_ready,
+       blocks.ready AS blocks_ready, blocks.planned AS blocks_planned, blocks.rows_ready, pace.rows_per_second,
        (SELECT count(*) FROM imports i WHERE i.project_id = p.project_id AND i.state = 'running'
           AND i.touched_at > clock_timestamp() - interval '30 seconds') AS imports_running,
        m.version AS model_version, m.score AS model_score, m.score_from AS model_score_from,
@@ -22,6 +22,16 @@ CROSS JOIN LATERAL (
            coalesce(sum(b.rows) FILTER (WHERE b.state = 'ready'), 0) AS rows_ready
     FROM blocks b WHERE b.project_id = p.project_id
 ) blocks
+-- Rows encoded over the last five minutes, or since their encoding was first asked for; when all is done, until then.
+CROSS JOIN LATERAL (
+    SELECT sum(b.rows) / greatest(EXTRACT(EPOCH FROM
+               CASE WHEN blocks.rows_ready < p.item_count THEN clock_timestamp() ELSE max(j.ended_at) END
+               - greatest(min(j.created_at), clock_timestamp() - interval '5 minutes')), 0.001)::double precision
+           AS rows_per_second
+    FROM jobs j JOIN blocks b ON b.project_id = j.project_id AND b.start = j.part
+    WHERE j.project_id = p.project_id AND j.topic = 'block.embed' AND j.state = 'done'
+      AND j.ended_at > clock_timestamp() - interval '5 minutes'
+) pace
 WHERE p.project_id = %(project_id)s
 
 -- name: answered_items
@@ -33,12 +43,15 @@ SELECT count(*) FILTER (WHERE labeled), count(*) FILTER (WHERE NOT labeled) FROM
 ) items
 
 -- name: last_failure
+-- Of encoding also what will be tried again: a model's name that nobody knows is seen at the first attempt, and until it is done.
 SELECT what, reason, at FROM (
     (SELECT 'round ' || number AS what, failure AS reason, ended_at AS at FROM rounds
      WHERE project_id = %(project_id)s AND state = 'failed' ORDER BY number DESC LIMIT 1)
     UNION ALL
-    (SELECT topic, last_error, ended_at FROM jobs
-     WHERE project_id = %(project_id)s AND state = 'failed' AND topic = 'block.embed' ORDER BY ended_at DESC LIMIT 1)
+    (SELECT topic, last_error, coalesce(ended_at, heartbeat_at) AS ended_at FROM jobs
+     WHERE project_id = %(project_id)s AND state IN ('ready', 'claimed', 'failed') AND topic = 'block.embed'
+       AND last_error IS NOT NULL
+     ORDER BY 3 DESC NULLS LAST LIMIT 1)
 ) failures WHERE at IS NOT NULL ORDER BY at DESC LIMIT 1
 
 -- name: import_progress
@@ -50,7 +63,7 @@ FROM imports WHERE id = %(id)s AND project_id = %(project_id)s
 -- name: batch
 -- By its id alone: the id says which project it is of.
 SELECT b.id, b.project_id, b.annotator, b.round_id, b.state, b.created_at, b.expires_at,
-       b.expires_at <= clock_timestamp() AS lapsed
+       b.expires_at <= clock_timestamp() AS lapsed, q.pre_annotate
 FROM batches b JOIN projects q ON q.id = b.project_id AND q.deleted_at IS NULL WHERE b.id = %(id)s
 
 -- name: gauges

@@ -1,0 +1,96 @@
+"""Models of entities: a head over frozen states of words, or a transformer tuned to the texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tithe.learners.tagging.alignment import to_words
+from tithe.learners.tagging.entity_scores import entity_f1
+from tithe.learners.tagging.tagger import TagLearner
+
+from tithe.learners.stored import StoredModel
+from tithe.learners.words import Document, Int64
+from tithe.loop.reading import Items
+from tithe.runtime import Runtime
+from tithe.trainer.given import Fitted, Given, opinions
+
+Marked = Sequence[tuple[int, int, int]]  #: entities of a document: first word, stop, type
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labeled items: what is fitted to, and what is measured on."""
+
+    items: Items
+    ordinals: Int64
+    documents: list[Document]
+    marked: list[Marked]
+    held_out_ordinals: Int64
+    held_out: list[Document]
+    held_out_marked: list[Marked]
+
+    @property
+    def count(self) -> int:
+        """Items fitted to."""
+        return len(self.documents)
+
+    @property
+    def held_out_count(self) -> int:
+        """Items measured on."""
+        return len(self.held_out)
+
+
+def examples(runtime: Runtime, given: Given) -> Examples:
+    """The labeled items as documents, with their entities by words."""
+    items = Items(runtime, given.project, given.blocks)
+    sides: list[Any] = []
+    for labels in (given.labels, given.held_out):
+        agreed = opinions(labels, _by_most)
+        ordinals = np.array(list(agreed), dtype=np.int64)
+        documents = items.documents(ordinals)
+        marked = [
+            to_words(spans, one.words, given.project.labels)
+            for spans, one in zip(agreed.values(), documents, strict=True)
+        ]
+        sides += [ordinals, documents, marked]
+    return Examples(items, *sides)
+
+
+def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | None) -> Fitted:
+    """Fit, and measure on the held-out items. Raises NotEnoughClasses while no entity is marked."""
+    project, seed, members = given.project, given.round.seed, runtime.settings.committee_members
+    types = len(project.labels)
+    model: Any
+    if project.learner == "transformer":
+        from tithe.learners.transformer.tagger import TransformerTagLearner
+
+        learner = TransformerTagLearner(project.encoder or "")
+        model = learner.fit(seen.documents, seen.marked, types, seed=seed, members=members, previous=previous)
+    else:
+        words, starts = seen.items.words(seen.ordinals)
+        model = TagLearner().fit(words, starts, seen.marked, types, seed=seed, members=members, previous=previous)
+    if not seen.held_out_count:
+        return Fitted(model, None)
+    said = (
+        model.tag(*seen.items.words(seen.held_out_ordinals))
+        if model.reads == "words"
+        else model.tag_documents(seen.held_out)
+    )
+    found = [[(one.first, one.stop, one.type) for one in entities] for entities in model.entities(said)]
+    measured = entity_f1(seen.held_out_marked, found, project.labels)
+    per_type = dict(zip(project.labels, measured.pop("per_type"), strict=True))
+    return Fitted(
+        model, {"rows": seen.held_out_count, "entity_f1": measured.pop("f1"), **measured, "per_type": per_type}
+    )
+
+
+def _by_most(values: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The spans that most annotators marked exactly so; of a tie, those of the first. They do not overlap."""
+    said = [{(one["start"], one["end"], one["label"]) for one in value} for value in values]
+    votes = Counter(span for one in said for span in one)
+    agreed = [span for span, count in votes.items() if 2 * count + (span in said[0]) > len(values)]
+    return [{"start": start, "end": end, "label": label} for start, end, label in sorted(agreed)]
