@@ -64,7 +64,7 @@ def main() -> None:
     made = _made(kept, default)
     wanted = [
         Job(name, strategy, seed, args.limit)
-        for name in args.sets for strategy in ["all", *args.strategies] for seed in range(args.seeds)
+        for seed in range(args.seeds) for name in args.sets for strategy in ["all", *args.strategies]
     ]  # fmt: skip
     missing = [job for job in wanted if job not in made]
     cache.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def main() -> None:
         running = {pool.submit(_make, job, default, folder, cache): job for job in missing}
         for ended in track(as_completed(running), "curves", len(running), console=Console(stderr=True)):
             job = running[ended]
-            made[job] = job._asdict() | ended.result() | {"default": default, "head": "tithe", "growth": 0.25}
+            made[job] = job._asdict() | ended.result() | {"default": default, "head": "tithe", "growth": 1 / 3}
             out.write(json.dumps(made[job]) + "\n")
             out.flush()
     curves = [made[job] for job in wanted]
@@ -88,7 +88,7 @@ def _arguments() -> argparse.Namespace:
         "--strategies", nargs="*", default=STRATEGIES, metavar="NAME", help="of the catalog, or default"
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=1200, help="sentences at which every curve ends")
+    parser.add_argument("--limit", type=int, default=800, help="sentences at which every curve ends")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="forget the curves made before")
     return parser.parse_args()

@@ -43,11 +43,11 @@ class Answers:
 
 
 def steps(limit: int) -> Iterator[int]:
-    """Label counts at which a curve has a point: every `BATCH` at first, then further apart by a quarter."""
+    """Label counts at which a curve has a point: every `BATCH` at first, then further apart by a third."""
     at = BATCH
     while at < limit:
         yield at
-        at += max(BATCH, int(at / 4 / BATCH) * BATCH)
+        at += max(BATCH, int(at / 3 / BATCH) * BATCH)
     yield limit
 
 

@@ -1,8 +1,8 @@
 """Feature blocks and models as files: written once, whole or not at all, and never believed without their checksum.
 
-A block is a float32 array in NumPy's ``.npy`` format, read through a memory map; a block's word states are two such
-arrays in one file, of which the second is mapped; a model is a safetensors file. None of them can carry code. Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to; whoever reads it names
-that checksum.
+A block is a float32 array in NumPy's ``.npy`` format, read through a memory map; the states of a block's words are two
+such arrays in one file, of which the second is mapped; a model is a safetensors file. None of them can carry code.
+Whoever writes a file keeps its :class:`Stored` beside the fact it belongs to; whoever reads it names that checksum.
 """
 
 from __future__ import annotations

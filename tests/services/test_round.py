@@ -26,24 +26,8 @@ from tithe.strategies.catalog import CATALOG, Needs
 from tithe.trainer.handlers import HANDLERS as TRAINER
 from tithe.worker import _resolve
 
+from .topics import TOPICS, text_items, texts
 from .turning import bring_in, label, work_off
-
-TOPICS = {
-    "sport": ["the team won the match", "a late goal decided the game", "the coach praised the players"],
-    "money": ["the bank raised its rate", "shares fell on the market", "profit and loss of the firm"],
-    "health": ["the doctor saw a patient", "a new vaccine was tested", "the hospital needs nurses"],
-}
-
-
-def texts(n: int, seed: int = 0) -> list[tuple[str, str]]:
-    chance = np.random.default_rng(seed)
-    names = list(TOPICS)
-    found = []
-    for number in range(n):
-        topic = names[int(chance.integers(3))]
-        words = " ".join(chance.choice(TOPICS[topic], 2)) + f" number {number}"
-        found.append((words, topic))
-    return found
 
 
 def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str, str]]:
@@ -58,13 +42,7 @@ def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str
     }
     spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
-    pairs = texts(300)
-    truth = {f"i{n}": topic for n, (_, topic) in enumerate(pairs)}
-    items = [NewItem(n, f"i{n}", f"{n:016d}".encode(), "pool", text) for n, (text, _) in enumerate(pairs[:240])]
-    items += [
-        NewItem(n, f"i{n}", f"{n:016d}".encode(), "test", text, value=topic)
-        for n, (text, topic) in enumerate(pairs) if n >= 240
-    ]  # fmt: skip
+    items, truth = text_items(240, tests=60)
     bring_in(runtime, project, items, block_rows=64)
     return project, truth
 

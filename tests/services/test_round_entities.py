@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +13,10 @@ from tithe.loop.hand_out import hand_out
 from tithe.loop.reading import Items
 from tithe.runtime import Runtime
 from tithe.storage import checks, pool, projects, rounds
-from tithe.storage.pool import NewItem
 from tithe.strategies.catalog import CATALOG
 
+from .entities_at_hand import entity_items
 from .turning import bring_in, label, work_off
-
-PEOPLE = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Édith Piaf", "Zoë 🙂 Wanamaker"]
-PLACES = ["Paris", "New York", "São Paulo", "Rome"]
-FRAMES = [
-    "{person} went to {place} last week.",
-    "In {place} it rained, said {person}!",
-    "Nothing happened today, and nobody came.",
-    "Will {person} like {place}? Perhaps.",
-]
-
-
-def sentences(count: int, seed: int = 0, *, apart: bool = False) -> list[tuple[str, list[dict[str, object]]]]:
-    """Texts with their spans in code points."""
-    chance = np.random.default_rng(seed)
-    made = []
-    for number in range(count):
-        names = {"person": str(chance.choice(PEOPLE)), "place": str(chance.choice(PLACES))}
-        frame = str(chance.choice(FRAMES))
-        if apart:
-            frame = re.sub(r"([.,!?])", r" \1", frame)
-        text = f"({number}) " + frame.format(**names)
-        kinds = {"person": "PER", "place": "LOC"}
-        spans = [
-            {"start": text.index(name), "end": text.index(name) + len(name), "label": kinds[kind]}
-            for kind, name in names.items()
-            if name in text
-        ]
-        made.append((text, sorted(spans, key=lambda span: span["start"])))
-    return made
 
 
 def entity_project(
@@ -55,15 +25,9 @@ def entity_project(
     settings = {"strategy": "token_entropy_mean", "batch_size": 10, "retrain_every": 20, "seed": 3, **changes}
     spec = ProjectSpec(name="names", task=Task.TOKENS, labels=["PER", "LOC"], encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
-    pairs = sentences(160, apart=tokens)
-    items = []
-    for number, (text, spans) in enumerate(pairs):
-        split = "pool" if number < 120 else "test"
-        content = {"tokens": text.split(" ")} if tokens else {"text": text}
-        value = spans if split == "test" else None
-        items.append(NewItem(number, f"i{number}", f"{number:016d}".encode(), split, value=value, **content))
+    items, truth = entity_items(120, tests=40, tokens=tokens)
     bring_in(runtime, project, items, block_rows=50)
-    return project, {f"i{number}": spans for number, (_, spans) in enumerate(pairs)}
+    return project, truth
 
 
 def last_round(runtime: Runtime, project: Project) -> rounds.Round:

@@ -153,7 +153,7 @@ def test_only_the_first_tokens_of_a_long_text_are_read():
 
 @minilm_installed
 def test_threads_change_nothing():
-    texts = [f"{text} {number}" for text in TEXTS for number in range(4)]
+    texts = [f"{text[:80]} {number}" for text in TEXTS for number in range(3)]
     np.testing.assert_allclose(MiniLmEncoder(threads=3).encode(texts), MiniLmEncoder().encode(texts), atol=2e-6)
 
 

@@ -1,5 +1,7 @@
 """Ragged rows: words of documents, taken and put together without losing whose they are."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ def ragged(lengths, dtype=np.float32):
 
 
 def documents(words, starts):
-    return [words[a:b].tolist() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [words[a:b].tolist() for a, b in itertools.pairwise(starts)]
 
 
 @given(lengths=LENGTHS, data=st.data())

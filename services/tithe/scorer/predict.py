@@ -11,13 +11,15 @@ from tithe.errors import Hopeless
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.tagging.words import document
 from tithe.learners.word_features import read_features
-from tithe.loop.reading import encoder, word_encoder
+from tithe.learners.words import Document
+from tithe.loop.reading import documents_of, encoder, word_encoder
 from tithe.runtime import Runtime
 from tithe.scorer.models import load
 from tithe.scorer.reasons import spans_of
-from tithe.storage import jobs, predictions, projects
+from tithe.storage import jobs, pool, predictions, projects
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
+from tithe.storage.predictions import PredictRequest
 
 
 def predict_texts(runtime: Runtime, message: PredictTexts, claim: Claim) -> None:
@@ -33,7 +35,8 @@ def predict_texts(runtime: Runtime, message: PredictTexts, claim: Claim) -> None
         return
     if project.encoder is None:
         raise Hopeless("this project has no encoder: send vectors, not texts")
-    told = predicted(project, load(runtime, request.model_id), request.texts, runtime.settings.encoder_threads)
+    documents = _documents(runtime, project, request)
+    told = predicted(project, load(runtime, request.model_id), documents, runtime.settings.encoder_threads)
     result = [one.model_dump(mode="json", exclude_none=True) for one in told]
 
     def work(unit: Unit) -> None:
@@ -43,15 +46,22 @@ def predict_texts(runtime: Runtime, message: PredictTexts, claim: Claim) -> None
     runtime.database.run(work)
 
 
-def predicted(project: Project, model: Any, texts: list[str], threads: int) -> list[Prediction]:
-    """What the model says of the texts."""
-    name = project.encoder or ""
+def _documents(runtime: Runtime, project: Project, request: PredictRequest) -> list[Document]:
+    """The texts cut into words; items that came as tokens keep these, so that no span ends within one."""
+    of_items = request.ordinals
+    if of_items is None:
+        return [document(text) for text in request.texts]
+    return documents_of(runtime.database.run(lambda unit: pool.contents_of(unit, project.id, of_items)))
+
+
+def predicted(project: Project, model: Any, documents: list[Document], threads: int) -> list[Prediction]:
+    """What the model says of the documents."""
+    name, texts = project.encoder or "", [one.text for one in documents]
     if isinstance(model, LinearModel):
         rows = model.predict_proba(encoder(name, threads).encode(texts))
     elif model.reads == "texts":
         rows = model.predict_proba(texts)
     else:
-        documents = [document(text) for text in texts]
         if model.reads == "words":
             read = read_features(word_encoder(name, threads), documents)
             said = model.tag(read.words, read.starts)

@@ -51,7 +51,7 @@ def score_shard(runtime: Runtime, message: ScoreShard, claim: Claim) -> None:
     try:
         found = sift_all(shard, sieves)
     except ValueError as error:  # a model whose answers are no probabilities: the same for whoever tries again
-        raise Hopeless(f"shard {row.shard}, rows {row.start} to {row.stop}: {error}") from error
+        raise Hopeless(f"shard {row.shard}, rows {row.start} to {row.stop}, {error}") from error
     lists = [_listed(row.shard, sieve.name, kept) for sieve, kept in zip(sieves, found, strict=True)]
     scored = len(shard.opened if shard.considered is None else shard.considered)
     runtime.database.run(

@@ -69,11 +69,11 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
     model: Any
     if project.learner == "transformer":
         from tithe.learners.transformer.classifier import TransformerLearner
-        from tithe.learners.transformer.text_model import TextModel
+        from tithe.learners.transformer.settings import TransformerSettings
 
-        tuned = previous if isinstance(previous, TextModel) else None
+        settings = TransformerSettings(threads=runtime.settings.encoder_threads)
         model = TransformerLearner(project.encoder or "").fit(
-            seen.read, seen.targets, classes, task=task, metric=metric, seed=seed, members=members, previous=tuned
+            seen.read, seen.targets, classes, task=task, metric=metric, seed=seed, members=members, settings=settings
         )
     else:
         head = previous if isinstance(previous, LinearModel) else None

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from tithe.learners.stored import StoredModel
 from tithe.learners.tagging.alignment import to_words
 from tithe.learners.tagging.entity_scores import entity_f1
 from tithe.learners.tagging.tagger import TagLearner
-
-from tithe.learners.stored import StoredModel
 from tithe.learners.words import Document, Int64
 from tithe.loop.reading import Items
 from tithe.runtime import Runtime
@@ -66,10 +66,12 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
     types = len(project.labels)
     model: Any
     if project.learner == "transformer":
+        from tithe.learners.transformer.settings import TransformerSettings
         from tithe.learners.transformer.tagger import TransformerTagLearner
 
+        settings = TransformerSettings(threads=runtime.settings.encoder_threads)
         learner = TransformerTagLearner(project.encoder or "")
-        model = learner.fit(seen.documents, seen.marked, types, seed=seed, members=members, previous=previous)
+        model = learner.fit(seen.documents, seen.marked, types, seed=seed, members=members, settings=settings)
     else:
         words, starts = seen.items.words(seen.ordinals)
         model = TagLearner().fit(words, starts, seen.marked, types, seed=seed, members=members, previous=previous)

@@ -60,7 +60,7 @@ class Model(Protocol):
 
     @property
     def thresholds(self) -> Float64:
-        """float64, shape (classes,): the probability from which on each class is said, where an item may carry several."""
+        """float64, shape (classes,): from which probability on a class is said, where an item may carry several."""
 
     def predict_proba(self, vectors: Float32) -> Float64:
         """Calibrated probabilities.

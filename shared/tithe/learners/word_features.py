@@ -1,4 +1,4 @@
-"""What a tagger is shown of a word: its state in the encoder, and beside it what a lower-casing encoder does not see."""
+"""What a tagger is shown of a word: its state in the encoder, and what an encoder that lower-cases does not see."""
 
 from __future__ import annotations
 

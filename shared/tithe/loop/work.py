@@ -66,6 +66,8 @@ def deliver(delivery: Delivery, message: TaskMessage, handle: Callable[[Claim], 
 
 def _give_back(delivery: Delivery, claimed: Claim, error: Exception) -> None:
     reason = error.message if isinstance(error, TitheError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, TitheError) and error.remedy:
+        reason += f"; {error.remedy}"
 
     def work(unit: Unit) -> None:
         if isinstance(error, BlockLost):

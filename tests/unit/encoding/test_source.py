@@ -8,7 +8,14 @@ import pytest
 
 from tithe.errors import Hopeless, Unavailable
 from tithe.learners.encoding.recipe import recipe
-from tithe.learners.encoding.source import ModelUnreachable, UnknownModel, check_weights, fingerprint, model_folder, usable
+from tithe.learners.encoding.source import (
+    ModelUnreachable,
+    UnknownModel,
+    check_weights,
+    fingerprint,
+    model_folder,
+    usable,
+)
 from tithe.learners.encoding.subwords import ModelUnusable
 
 

@@ -57,7 +57,7 @@ def test_a_class_without_a_label_has_a_small_share_that_is_the_same_for_every_te
 def test_the_same_seed_gives_the_same_model_whatever_the_dice_outside(toy, tiny):
     model, texts, targets, _ = toy
     random.seed(99)
-    np.random.seed(99)
+    np.random.seed(99)  # noqa: NPY002 - the dice that must not matter
     again = TransformerLearner(str(tiny)).fit(
         texts, targets, 4, task="single", metric="accuracy", seed=1, members=3, settings=FAST
     )
@@ -71,12 +71,13 @@ def test_fitting_leaves_the_process_as_it_was(tiny, tmp_path, monkeypatch, capfd
     monkeypatch.chdir(tmp_path)
     texts, targets = toy_texts(24, 3)
     environment, threads = dict(os.environ), torch.get_num_threads()
-    random.seed(5), np.random.seed(5), torch.manual_seed(5)
-    ahead = random.random(), np.random.random(), torch.rand(1).item()
-    random.seed(5), np.random.seed(5), torch.manual_seed(5)
+    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002 - as below
     quick = replace(FAST, least_steps=2, least_epochs=1)
     TransformerLearner(tiny).fit(texts, targets, 3, task="single", seed=0, members=0, settings=quick)
-    assert (random.random(), np.random.random(), torch.rand(1).item()) == ahead
+    after = random.getstate(), np.random.get_state()[1], torch.get_rng_state()  # noqa: NPY002 - the dice to be left alone
+    assert after[0] == before[0]
+    assert (after[1] == before[1]).all()
+    assert (after[2] == before[2]).all()
     assert torch.get_num_threads() == threads
     assert dict(os.environ) == environment
     assert list(tmp_path.iterdir()) == []
@@ -114,7 +115,7 @@ def test_stored_and_read_again_it_answers_to_the_bit(toy):
     assert (again.n_classes, again.members) == (4, 3)
 
 
-@pytest.mark.parametrize("loss", ["config", "heads", "thresholds", "body", "format"])
+@pytest.mark.parametrize("loss", ["config", "heads", "body", "format"])
 def test_a_stored_model_that_lacks_something_is_refused(toy, loss):
     tensors, meta = toy[0].to_tensors()
     tensors = {name: array for name, array in tensors.items() if not name.startswith(loss)}
@@ -140,7 +141,7 @@ def test_any_text_is_answered_and_by_itself(toy):
     assert np.isfinite(together).all()
     alone = np.concatenate([model.predict_proba([text]) for text in ODD])
     np.testing.assert_allclose(together, alone, atol=0.02)  # bfloat16, where the machine has it
-    exact = TextModel(model.body, model.head, model.thresholds, replace(model.settings, precision="float32"), {})
+    exact = TextModel(model.body, model.head, replace(model.settings, precision="float32"), {})
     alone = np.concatenate([exact.predict_proba([text]) for text in ODD])
     np.testing.assert_allclose(exact.predict_proba([*ODD, *texts])[: len(ODD)], alone, atol=1e-5)
 
@@ -231,7 +232,7 @@ def test_a_damaged_weights_file_is_refused(tiny, tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes())
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-400])
-    with pytest.raises(ModelUnusable, match="model.safetensors is damaged"):
+    with pytest.raises(ModelUnusable, match=r"model\.safetensors is damaged"):
         TransformerLearner(tmp_path).fit(["cat", "saw"], np.array([0, 1]), 2, task="single", seed=0)
 
 

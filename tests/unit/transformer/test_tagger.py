@@ -57,8 +57,7 @@ def test_probabilities_are_proper_for_every_word(toy):
     assert tagged.probabilities[:, 5:].max() < 0.001  # nobody marked the third type yet
     assert model.type_of_tag.tolist() == [-1, 0, 0, 1, 1, 2, 2]
     assert model.reads == "documents"
-    for one in sum(model.entities(tagged), []):
-        assert 0 < one.confidence < 1
+    assert all(0 < one.confidence < 1 for some in model.entities(tagged) for one in some)
 
 
 def test_the_committee_has_its_own_answers(toy):

@@ -52,10 +52,9 @@ def exported(folder: Path, recipe: Recipe, cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".making-") as scratch:
         there = Path(scratch, "model")
-        for pattern in _BESIDE:
-            for file in folder.glob(pattern):
-                (there / file.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, there / file.relative_to(folder))
+        for beside in (found for pattern in _BESIDE for found in folder.glob(pattern)):
+            (there / beside.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(beside, there / beside.relative_to(folder))
         _write(torch_model.load(recipe), there / recipe.transformer.relative_to(folder) / "model.onnx")
         try:
             os.rename(there, made)  # noqa: PTH104 - Path.rename replaces an empty folder only on some systems

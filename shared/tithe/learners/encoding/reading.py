@@ -20,7 +20,7 @@ _NO_WORDS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
 _FEWEST_TOKENS = 16
 
 
-class TooMuchAtOnce(Exception):  # noqa: N818 - a fact about a batch, answered by halving it
+class TooMuchAtOnce(Exception):
     """The batch does not fit the memory there is."""
 
 

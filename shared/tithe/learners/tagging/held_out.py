@@ -9,7 +9,7 @@ import numpy as np
 
 from tithe.learners.calibration import COLDEST, HOTTEST
 from tithe.learners.protocol import Float32, Float64
-from tithe.learners.tagging.crf import Labeled, Potentials, posterior, scores
+from tithe.learners.tagging.crf import TOLERANCE, Labeled, Potentials, posterior, scores
 from tithe.learners.tagging.lattice import Order
 from tithe.learners.tagging.scheme import Scheme
 from tithe.learners.words import Int64
@@ -103,6 +103,7 @@ def held_out(
     fold: Int64,
     cs: Sequence[float],
     only: Sequence[int] | None = None,
+    tolerance: float = TOLERANCE,
     done: Callable[[], None] = lambda: None,
 ) -> list[Answers]:
     """Fit without each fold, answer it.
@@ -117,6 +118,8 @@ def held_out(
         Regularisations, ascending; each fit begins where the one before it ended.
     only
         The folds to do, instead of all.
+    tolerance
+        As in :meth:`tithe.learners.tagging.crf.Labeled.fit`.
     done
         Called after each fit.
 
@@ -133,7 +136,7 @@ def held_out(
         labeled = corpus.some(np.flatnonzero(fold != number)).labeled()
         potentials: Potentials | None = None
         for at, c in enumerate(cs):
-            potentials = labeled.fit(c, start=potentials)
+            potentials = labeled.fit(c, start=potentials, tolerance=tolerance)
             said = scores(features @ potentials.slopes.T, potentials.intercepts, order)
             parts[at].append((unseen, order, said, potentials.steps))
             done()

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tithe.learners import heads, scores, selection
 from tithe.learners.calibration import fit_temperature
-from tithe.learners.encoding.torch_model import check_torch
+from tithe.learners.extra import torch_needed
 from tithe.learners.linear_model import FitFacts, LinearModel
 from tithe.learners.protocol import Float32, Float64, Metric, NotEnoughClasses, Progress, Targets, Task
-from tithe.learners.transformer import thresholds
+from tithe.learners.thresholds import cross_fitted, fit_thresholds
 from tithe.learners.transformer.base import folder_of
 from tithe.learners.transformer.body import Body, arrays_of
 from tithe.learners.transformer.held_out import FEWEST_TO_STOP, Judge, caution, held_out
@@ -119,7 +119,7 @@ class TransformerLearner:
             When the base model cannot be loaded.
         TrainingDiverged
             When a loss is not finite.
-        EncoderUnavailable
+        TorchMissing
             When torch, transformers or accelerate is not installed.
         ValueError
             When an argument has the wrong shape.
@@ -135,10 +135,9 @@ class TransformerLearner:
         learned = np.flatnonzero((counts > 0) if task == "single" else (counts > 0) & (counts < len(truth)))
         if len(learned) < (2 if task == "single" else 1):
             raise NotEnoughClasses
-        check_torch("accelerate")
         settings = settings or TransformerSettings()
         round_ = _Round(texts, truth, learned, task, metric, settings, np.random.default_rng(seed))
-        with quiet(), undisturbed(seed):
+        with torch_needed("fine-tuning"), quiet(), undisturbed(seed):
             body = Body.from_folder(folder_of(self.base))
             trained = round_.train(body, seed, progress)
         body = replace(body, weights=arrays_of(trained.network.body))
@@ -204,10 +203,14 @@ class _Round:
 
         cutter = cutter_of(body, self.settings)
         network = Network(body.module(), len(self.learned), self.settings.dropout)
-        kept, unseen = np.flatnonzero(~self.aside), [self.texts[at] for at in np.flatnonzero(self.aside)]
-        pieces = list(cutter.texts([self.texts[at] for at in kept], self.settings.most_windows))
+        kept, unseen = (
+            np.flatnonzero(~self.aside).tolist(),
+            [self.texts[at] for at in np.flatnonzero(self.aside).tolist()],
+        )
+        shown = [self.texts[at] for at in kept]
+        pieces = list(cutter.texts(shown, self.settings.most_windows))
         windows = np.bincount([piece.owner for piece in pieces])
-        untouched = Reader(network.body, cutter, body.padding, self.settings).texts([self.texts[at] for at in kept])
+        untouched = Reader(network.body, cutter, body.padding, self.settings).texts(shown)
         start_from_probe(network.head, untouched, self.onehot[:, kept], _power(self.task, self.metric), self.task)
         rows = [Row(piece, self.onehot[:, kept[piece.owner]], 1 / windows[piece.owner]) for piece in pieces]
         weights = class_weights(self.onehot[:, kept], self.task, self.metric)
@@ -272,16 +275,24 @@ class _Round:
         head = LinearModel(stack, self.learned, prior, self.task, temperature, standard.mean, scale, fitted)
         honest = trained.judge.honest() if trained.judge.seen else own
         answers = head.probabilities(honest.T[None].astype(np.float64))[0].T
-        levels = np.full(self.truth.shape[1], 0.5)
-        if not self.single:
-            levels[self.learned] = 1 / (1 + np.exp(trained.offset / temperature))
-            levels = thresholds.tuned(answers, truth, levels)
+        said, levels = self._said(answers, truth)
         facts |= {"temperature": temperature, "held_out": len(truth)}
-        facts |= _scored(answers, truth, levels, self.metric, single=self.single)
+        facts |= _scored(answers, truth, said, self.metric, single=self.single)
         everyone = np.full(self.truth.shape, np.nan)
         everyone[self.aside] = answers
         facts["seconds"] = time.perf_counter() - began
-        return TextModel(body, head, levels, self.settings, facts, everyone)
+        return TextModel(body, replace(head, thresholds=levels), self.settings, facts, everyone)
+
+    def _said(self, answers: Float64, truth: Bool) -> tuple[Bool, Float64]:
+        """What the held-out answers come to, for the scores, and the model's thresholds; none for one half."""
+        said = scores.decide(answers, single=self.single)
+        if self.single or self.metric != "macro_f1" or len(answers) < 2:
+            return said, np.empty(0)
+        levels = np.full(truth.shape[1], 0.5)
+        levels[self.learned] = fit_thresholds(answers[:, self.learned], truth[:, self.learned])
+        fold = self.rng.permutation(len(answers)) % 5
+        said[:, self.learned] = cross_fitted(answers[:, self.learned], truth[:, self.learned], fold)
+        return said, levels
 
 
 def class_weights(onehot: Float32, task: Task, metric: Metric) -> Float32:
@@ -312,10 +323,13 @@ def class_weights(onehot: Float32, task: Task, metric: Metric) -> Float32:
     counts = onehot.sum(axis=1)
     rows = onehot.shape[1]
     power = _power(task, metric)
+    weights: Float32
     if task == "multi":
-        return np.clip(((rows - counts) / counts) ** power, 1, HEAVIEST).astype(np.float32)
-    weights = np.minimum((counts.max() / counts) ** power, HEAVIEST)
-    return (weights * rows / (weights * counts).sum()).astype(np.float32)
+        weights = np.clip(((rows - counts) / counts) ** power, 1, HEAVIEST)
+    else:
+        weights = np.minimum((counts.max() / counts) ** power, HEAVIEST)
+        weights *= rows / (weights * counts).sum()
+    return weights.astype(np.float32)
 
 
 def loss_of(weights: Float32, task: Task) -> Loss:
@@ -344,13 +358,13 @@ def _power(task: Task, metric: Metric) -> float:
 
 
 def _join(one: Float32, other: Float32, in_one: Bool) -> Float32:
-    return np.where(in_one[:, None], one, other)
+    joined: Float32 = np.where(in_one[:, None], one, other)
+    return joined
 
 
-def _scored(answers: Float64, truth: Bool, levels: Float64, metric: Metric, *, single: bool) -> dict[str, Any]:
+def _scored(answers: Float64, truth: Bool, said: Bool, metric: Metric, *, single: bool) -> dict[str, Any]:
     if not len(truth):
         return dict.fromkeys(("score", "accuracy", "macro_f1", "log_loss"))
-    said = scores.decide(answers, single=True) if single else answers >= levels
     accuracy, macro_f1 = scores.accuracy(truth, said), scores.macro_f1(truth, said)
     return {
         "score": macro_f1 if metric == "macro_f1" else accuracy,

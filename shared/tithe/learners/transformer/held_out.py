@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -42,7 +43,7 @@ def held_out(onehot: NDArray[np.float32], rng: np.random.Generator) -> NDArray[n
     """
     rows = onehot.shape[1]
     share = max(5 if rows < MANY else 10, -(-rows // MOST_HELD_OUT))
-    chosen = folds.stratified_folds(folds.strata(onehot), share, rng) == 0
+    chosen: NDArray[np.bool_] = folds.stratified_folds(folds.strata(onehot), share, rng) == 0
     for present in (onehot > 0, onehot == 0):
         lost = present.any(axis=1) & ~(present & ~chosen).any(axis=1)
         for label in np.flatnonzero(lost):
@@ -96,7 +97,7 @@ class Judge(Generic[Answers]):
 
 def caution(rows: int) -> float:
     """How much better an earlier epoch must score on so many rows to be preferred: `CAUTION` / sqrt(rows)."""
-    return CAUTION / max(1, rows) ** 0.5
+    return CAUTION / math.sqrt(max(1, rows))
 
 
 def latest_good(scores: Sequence[float], rows: int) -> int:

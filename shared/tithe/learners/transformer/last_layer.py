@@ -60,8 +60,9 @@ class Standard:
 
     def outward(self, head: Float32) -> tuple[Float32, Float32]:
         """What :meth:`inward` was given."""
-        slopes = head[:, :-1] * np.float32(self.scale)
-        return slopes, head[:, -1] - slopes @ self.mean
+        slopes: Float32 = head[:, :-1] * np.float32(self.scale)
+        intercepts: Float32 = head[:, -1] - slopes @ self.mean
+        return slopes, intercepts
 
 
 def fitted(features: Float32, onehot: Float32, weights: Float32, c: float, power: float, task: Task) -> Float32:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,10 +61,3 @@ def on_threads(threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def without_known_warnings() -> Iterator[None]:
-    """Warnings of the training libraries about themselves that nothing here can act on."""
-    with warnings.catch_warnings():
-        yield

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tithe.learners.extra import torch_needed
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32, Float64, Progress
 from tithe.learners.tagging import decoding
@@ -34,9 +35,10 @@ UNREAD = 1e-3
 class TransformerTagger:
     """Tag probabilities of words, from a fine-tuned transformer.
 
-    A word is read off the last layer at its first sub-word (Devlin et al. 2019, section 5.3), and beside it by what it
-    looks like (:mod:`tithe.learners.tagging.lexical`), so special tokens and padding never count; long texts are read in windows that overlap, each word where it is farthest from a border. A
-    word without sub-words (the tokenizer drops some characters) is "no entity", but for `UNREAD`.
+    A word is read off the last layer at its first sub-word (Devlin et al. 2019, section 5.3), so that special tokens
+    and padding never count, and beside it by what it looks like (:mod:`tithe.learners.tagging.lexical`). Long texts are
+    read in windows that overlap, each word where it is farthest from a border. A word without sub-words (the tokenizer
+    drops some characters) is "no entity", but for `UNREAD`.
 
     Parameters
     ----------
@@ -147,7 +149,8 @@ class TransformerTagger:
 
     @cached_property
     def _reader(self) -> Reader:
-        from tithe.learners.transformer.reading import reader_of
+        with torch_needed("a fine-tuned model"):
+            from tithe.learners.transformer.reading import reader_of
 
         return reader_of(self.body, self.settings)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tithe.learners import heads, scores
 from tithe.learners.calibration import fit_temperature
-from tithe.learners.encoding.torch_model import check_torch
+from tithe.learners.extra import torch_needed
 from tithe.learners.linear_model import FitFacts, LinearModel
 from tithe.learners.protocol import Float32, Float64, NotEnoughClasses, Progress
 from tithe.learners.tagging import decoding
@@ -107,7 +107,7 @@ class TransformerTagLearner:
             When the base model cannot be loaded.
         TrainingDiverged
             When a loss is not finite.
-        EncoderUnavailable
+        TorchMissing
             When torch, transformers or accelerate is not installed.
         ValueError
             When entities overlap or leave their document; names document and entity.
@@ -117,10 +117,9 @@ class TransformerTagLearner:
             raise ValueError(f"entities are of {len(entities)} documents, not of {len(documents)}")
         if not any(len(found) for found in entities):
             raise NotEnoughClasses("no entity is marked yet: there is nothing to find")
-        check_torch("accelerate")
         settings = settings or TransformerSettings()
         round_ = _Round(documents, entities, types, settings, np.random.default_rng(seed))
-        with quiet(), undisturbed(seed):
+        with torch_needed("fine-tuning"), quiet(), undisturbed(seed):
             body = Body.from_folder(folder_of(self.base))
             trained = round_.train(body, seed, progress)
         body = replace(body, weights=arrays_of(trained.network.body))
@@ -210,7 +209,8 @@ class _Round:
         chosen = self._sample(seen, learned)
         onehot = (self.tags[chosen] == learned[:, None]).astype(np.float32)
         start_from_probe(network.head, untouched[chosen], onehot, 0.0, "single")
-        kept, unseen = np.flatnonzero(~self.aside), [self.documents[at] for at in np.flatnonzero(self.aside)]
+        kept = np.flatnonzero(~self.aside).tolist()
+        unseen = [self.documents[at] for at in np.flatnonzero(self.aside).tolist()]
         looks = lexical(self.documents)
         rows = []
         for piece in cutter.documents([self.documents[at] for at in kept], self.settings.overlap):
@@ -291,11 +291,13 @@ class _Round:
         drawn[order[np.cumsum(lengths[order]) <= HEAD_WORDS]] = True
         examples = [np.argmax(among & (self.tags == tag)) for tag in learned]
         drawn[np.searchsorted(self.starts, examples, side="right") - 1] = True
-        return among & np.repeat(drawn, lengths)
+        chosen: Bool = among & np.repeat(drawn, lengths)
+        return chosen
 
     def _join(self, one: Float32, other: Float32, in_one: Bool) -> Float32:
         lengths = np.diff(self.starts)[self.aside]
-        return np.where(np.repeat(in_one, lengths)[:, None], one, other)
+        joined: Float32 = np.where(np.repeat(in_one, lengths)[:, None], one, other)
+        return joined
 
     def _score(self, logits: Float32, learned: Int64, rows: Bool) -> float:
         """Entity F1 on some of the held-out documents, by the words' probabilities as they are."""
@@ -316,7 +318,8 @@ class _Round:
         found = decoding.entities(Tagged(probabilities, starts), self.scheme)
         chosen = np.flatnonzero(rows)
         truth = [self.entities[documents[at]] for at in chosen]
-        measured = entity_f1(truth, [found[at] for at in chosen], self.types)
+        said = [list[tuple[int, ...]]((one.first, one.stop, one.type) for one in found[at]) for at in chosen]
+        measured = entity_f1(truth, said, self.types)
         return {"score": measured["f1"], "precision": measured["precision"], "recall": measured["recall"]}
 
     def _scored(self, model: LinearModel, logits: Float32) -> dict[str, Any]:

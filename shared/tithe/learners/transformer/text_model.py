@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
 
+from tithe.learners.extra import torch_needed
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32, Float64, Progress
 from tithe.learners.transformer.body import Body
@@ -40,9 +41,6 @@ class TextModel:
         The transformer.
     head
         The heads over its features, the network's own first.
-    thresholds
-        float64, shape (classes,): from which probability on a class is said to be there; one half where a row carries
-        one class.
     settings
         What it was fitted with; windows, precision, threads and device also hold when it is read.
     fitted
@@ -51,7 +49,6 @@ class TextModel:
 
     body: Body
     head: LinearModel
-    thresholds: Float64
     settings: TransformerSettings
     fitted: Mapping[str, Any]
     out_of_fold: Float64 | None = field(default=None, compare=False)
@@ -62,6 +59,11 @@ class TextModel:
     def n_classes(self) -> int:
         """Classes of the project."""
         return self.head.n_classes
+
+    @property
+    def thresholds(self) -> Float64:
+        """float64, shape (classes,): from which probability on a class is said, where an item may carry several."""
+        return self.head.thresholds
 
     @property
     def members(self) -> int:
@@ -109,7 +111,7 @@ class TextModel:
         """Everything, as named arrays and texts: neither the base model nor a hub is needed to read it again."""
         tensors, meta = self.body.to_tensors()
         heads, of_heads = self.head.to_tensors()
-        tensors |= {_HEADS + name: array for name, array in heads.items()} | {"thresholds": self.thresholds}
+        tensors |= {_HEADS + name: array for name, array in heads.items()}
         return tensors, {
             **meta,
             "format": FORMAT,
@@ -130,15 +132,14 @@ class TextModel:
         check_format(meta, FORMAT)
         heads = {name.removeprefix(_HEADS): array for name, array in tensors.items() if name.startswith(_HEADS)}
         head = LinearModel.from_tensors(heads, json.loads(meta["heads"]))
-        if "thresholds" not in tensors or tensors["thresholds"].shape != (head.n_classes,):
-            raise ValueError(f"the model lacks a threshold for each of its {head.n_classes} classes")
         settings = TransformerSettings.from_json(meta["settings"])
         body = Body.from_tensors(tensors, meta)
-        return cls(body, head, tensors["thresholds"], settings, json.loads(meta["facts"]))
+        return cls(body, head, settings, json.loads(meta["facts"]))
 
     @cached_property
     def _reader(self) -> Reader:
-        from tithe.learners.transformer.reading import reader_of
+        with torch_needed("a fine-tuned model"):
+            from tithe.learners.transformer.reading import reader_of
 
         return reader_of(self.body, self.settings)
 

@@ -18,7 +18,7 @@ from tithe.learners.protocol import Float32, Progress
 from tithe.learners.transformer.pieces import Piece
 from tithe.learners.transformer.quiet import on_threads, quiet
 from tithe.learners.transformer.reading import device_of, in_bfloat16, padded
-from tithe.learners.transformer.settings import TransformerSettings, learning_rate_for, plan
+from tithe.learners.transformer.settings import Plan, TransformerSettings, learning_rate_for, plan
 
 #: Loss of a batch: (logits, targets, row weights), each a tensor of the batch.
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -108,7 +108,6 @@ def fine_tune(
         When a loss is not finite; says at which step.
     """
     lasting = plan(len(rows), settings)
-    device = device_of(settings)
     follow = _Follow(network, look, caution, settings.patience, progress, lasting.steps)
 
     def of_batch(outputs: dict[str, torch.Tensor], labels: torch.Tensor, **_: Any) -> torch.Tensor:
@@ -122,28 +121,7 @@ def fine_tune(
 
     rate = settings.learning_rate or learning_rate_for(sum(value.numel() for value in network.parameters()))
     with tempfile.TemporaryDirectory(prefix="tithe-fit-") as folder, quiet(), on_threads(settings.threads):
-        arguments = TrainingArguments(
-            output_dir=folder,
-            per_device_train_batch_size=lasting.batch_rows,
-            num_train_epochs=lasting.epochs,
-            learning_rate=rate,
-            warmup_steps=int(settings.warmup * lasting.steps),
-            lr_scheduler_type="linear",
-            weight_decay=settings.weight_decay,
-            optim="adamw_torch_fused",
-            bf16=in_bfloat16(settings.precision, device),
-            use_cpu=device.type == "cpu",
-            train_sampling_strategy="group_by_length",
-            remove_unused_columns=False,
-            dataloader_pin_memory=device.type == "cuda",
-            label_names=["labels"],
-            seed=seed % 2**32,
-            report_to="none",
-            logging_strategy="no",
-            save_strategy="no",
-            eval_strategy="no",
-            disable_tqdm=True,
-        )
+        arguments = _arguments(folder, settings, lasting, rate, seed)
         trainer = Trainer(
             model=network,
             args=arguments,
@@ -165,6 +143,33 @@ def fine_tune(
         planned_epochs=lasting.epochs,
         best_epoch=best,
         stopped_early=follow.epochs < lasting.epochs,
+    )
+
+
+def _arguments(folder: str, settings: TransformerSettings, lasting: Plan, rate: float, seed: int) -> TrainingArguments:
+    """What the Trainer is told: nothing is written, nothing reported."""
+    device = device_of(settings)
+    return TrainingArguments(
+        output_dir=folder,
+        per_device_train_batch_size=lasting.batch_rows,
+        num_train_epochs=lasting.epochs,
+        learning_rate=rate,
+        warmup_steps=int(settings.warmup * lasting.steps),
+        lr_scheduler_type="linear",
+        weight_decay=settings.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=in_bfloat16(settings.precision, device),
+        use_cpu=device.type == "cpu",
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+        label_names=["labels"],
+        seed=seed % 2**32,
+        report_to="none",
+        logging_strategy="no",
+        save_strategy="no",
+        eval_strategy="no",
+        disable_tqdm=True,
     )
 
 
