@@ -87,7 +87,9 @@ def labeled(folder: Path, names: tuple[str, ...], rows: int, seed: int) -> list[
 def documented(rows: int, seed: int) -> list[tuple[Document, list[str]]]:
     """Sentences of the documentation, joined by ones and twos until there are enough, with the shape of each word."""
     root = Path(__file__).parents[1]
-    text = " ".join(file.read_text(encoding="utf-8") for file in sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")]))
+    text = " ".join(
+        file.read_text(encoding="utf-8") for file in sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")])
+    )
     plain = re.sub(r"```.*?```|[|#*`>]", " ", text, flags=re.DOTALL)
     sentences = [s.split() for s in re.split(r"(?<=[.!?:])\s+", plain) if 3 <= len(s.split()) <= 60]
     rng = np.random.default_rng(seed)
@@ -121,7 +123,9 @@ def prepared(sentences: int) -> Work:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it need not have converged
         head = LogisticRegression(max_iter=100).fit(states, labels)
-    print(f"{len(scored)} sentences, {len(classes)} classes, {head.score(states, labels):.3f} of the head's words right")
+    print(
+        f"{len(scored)} sentences, {len(classes)} classes, {head.score(states, labels):.3f} of the head's words right"
+    )
     return Work([d for d, _ in scored], head.coef_.astype(np.float32), head.intercept_.astype(np.float32))
 
 
@@ -141,10 +145,12 @@ class ByHand:
         self.tokenizer.enable_truncation(512)
 
     def cut(self, document: Document) -> tuple[list[int], Any]:
+        """Tokens, and whose they are."""
         found = self.tokenizer.encode(document.text)
         return found.ids, overlaps(document.words, np.array(found.offsets))
 
     def folded(self, states: np.ndarray, pairs: Any, words: int) -> np.ndarray:
+        """Means over sub-words."""
         sums = np.zeros((words, states.shape[1]), np.float32)
         np.add.at(sums, pairs.words, states[pairs.subwords])
         return sums / np.maximum(np.bincount(pairs.words, minlength=words), 1)[:, None]
@@ -179,7 +185,9 @@ class ByHand:
 
         def states(ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
             with torch.inference_mode():
-                return self.model(torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)).last_hidden_state.numpy()
+                return self.model(
+                    torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)
+                ).last_hidden_state.numpy()
 
         return self.in_batches(work, states)
 
@@ -283,7 +291,9 @@ def measured(rows: list[Row], work: Work, repeats: int, threads: int, tokens: in
     first, second = rows[0].system, rows[1].system
 
     def ratio(system: str, to: str, kind: str) -> float:
-        return float(np.median([a[kind] / max(b[kind], 1e-3) for a, b in zip(seconds[to], seconds[system], strict=True)]))
+        return float(
+            np.median([a[kind] / max(b[kind], 1e-3) for a, b in zip(seconds[to], seconds[system], strict=True)])
+        )
 
     table = []
     for row in rows:
@@ -328,7 +338,9 @@ def main() -> None:
         ]
         if not given.no_onnx:
             rows += by_hand.onnx_rows(scratch, given.threads)
-            rows.append(Row("Tithe onnx:minilm, float32", reading(OnnxEncoder("minilm", threads=given.threads, cache=scratch))))
+            rows.append(
+                Row("Tithe onnx:minilm, float32", reading(OnnxEncoder("minilm", threads=given.threads, cache=scratch)))
+            )
         rows += [
             Row("Tithe torch:minilm, float32", reading(float32)),
             Row(f"Tithe torch:minilm, its default ({default.identity.rpartition('/')[2]})", reading(default)),

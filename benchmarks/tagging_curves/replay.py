@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from learning_curves.contestants import Rows
-from tithe.learners.tagging.entity_scores import entity_f1
-from tithe.learners.tagging.tagger import TagLearner
 
 from tagging_curves.sets import Problem, Side
 from tithe.choosing.choose import choose
@@ -19,13 +17,15 @@ from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.sift import Shard, sift_all
 from tithe.choosing.worth_asking import worth_asking
 from tithe.learners.protocol import NotEnoughClasses
+from tithe.learners.tagging.entity_scores import entity_f1
+from tithe.learners.tagging.tagger import TagLearner
 from tithe.learners.words import Int64, Tagged
 from tithe.policy import round_seed
 from tithe.strategies.distances import Distances
 
 #: Sentences between two rounds at first, and so before the first model.
 BATCH = 25
-_AT_ONCE = 4096
+_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,14 @@ class Answers:
     side: Side
     costly: bool = False
 
+    def portions(self, ordinals: Int64) -> Iterator[Int64]:
+        """Of sentences, so many at a time."""
+        for first in range(0, len(ordinals), _AT_ONCE):
+            yield ordinals[first : first + _AT_ONCE]
+
     def of(self, ordinals: Int64, *, committee: bool = False) -> Tagged:
-        """What the model, or each member of its committee, says of the sentences."""
-        tag = self.model.tag_committee if committee else self.model.tag
-        return tag(*self.side.features(ordinals))
+        """What the model says of the sentences, with the committee an axis more."""
+        return (self.model.tag_stacked if committee else self.model.tag)(*self.side.features(ordinals))
 
 
 def steps(limit: int) -> Iterator[int]:

@@ -210,6 +210,10 @@ class ArtifactStore:
             raise ArtifactDamaged(f"{path} holds {words.dtype} of shape {words.shape}, not word states", key=key)
         return starts, words
 
+    def present(self, key: str) -> bool:
+        """Whether there is such a file; what is in it is not looked at."""
+        return self._path(key).is_file()
+
     def room(self) -> int:
         """Bytes that are free where the store is."""
         return shutil.disk_usage(next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())).free
@@ -246,6 +250,23 @@ class ArtifactStore:
             found.unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)  # the empty folders
         return len(files)
+
+    def older(self, folder: str, seconds: float) -> dict[str, int]:
+        """Key → bytes of the files right in the folder that nobody wrote to for so long, half-written ones left out.
+
+        None where there is no such folder. Raises InvalidKey.
+        """
+        path, horizon = self._path(folder), time.time() - seconds
+        found = {}
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+            for entry in entries:
+                key = f"{folder}/{entry.name}"
+                if _KEY.fullmatch(key) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        seen = entry.stat(follow_symlinks=False)
+                        if seen.st_mtime < horizon:
+                            found[key] = seen.st_size
+        return found
 
     def sweep(self, older_than_seconds: float = 86_400) -> int:
         """Delete what writers who died left behind, if older than any file takes to write. Returns how many went."""

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tithe.contracts.projects import Project, ProjectSpec, Task
+from tithe.learners.encoder_hashing import HashingEncoder
+from tithe.learners.tagging.tagger_model import WordTagger
 from tithe.loop.audit import audit
 from tithe.loop.hand_out import hand_out
 from tithe.loop.reading import Items
@@ -171,3 +173,51 @@ def test_of_several_annotators_spans_the_majority_counts():
     assert _by_most([[a], [b]]) == [a]
     assert _by_most([[a], [], []]) == []
     assert _by_most([[], [a]]) == []
+
+
+def test_a_scorer_is_never_asked_for_more_words_at_a_time_than_fit(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tithe.scorer.models._WORDS", 60)
+    monkeypatch.setattr("tithe.loop.reading.READ_WORDS", 60)
+    monkeypatch.setattr("tithe.scorer.embed.READ_WORDS", 60)
+    monkeypatch.setattr("tithe.trainer.entities.READ_WORDS", 60)
+    seen: list[int] = []
+    real = HashingEncoder.read
+
+    def reading(self: HashingEncoder, documents: list, **more: object) -> object:
+        seen.append(sum(len(one.words) for one in documents))
+        return real(self, documents, **more)
+
+    monkeypatch.setattr(HashingEncoder, "read", reading)
+    tagged: list[int] = []
+    tag = WordTagger.tag
+
+    def tagging(self: WordTagger, words: np.ndarray, starts: np.ndarray) -> object:
+        tagged.append(len(words))
+        return tag(self, words, starts)
+
+    monkeypatch.setattr(WordTagger, "tag", tagging)
+    project, truth = entity_project(runtime, near_duplicate=None)
+    work_off(runtime)
+    label(runtime, project, truth, 40)
+    work_off(runtime)
+    assert last_round(runtime, project).state == "ready"
+    assert len(seen) > 20
+    assert max(seen) <= 60
+    assert max(tagged) <= 60
+
+
+def test_lost_word_states_of_many_blocks_cost_one_attempt(runtime: Runtime):
+    project, truth = entity_project(runtime, near_duplicate=None)
+    work_off(runtime)
+    for block in kept(runtime, project):
+        (Path(runtime.settings.artifact_root()) / block.words_path).unlink()
+    label(runtime, project, truth, 20)
+    for _ in range(30):
+        work_off(runtime)
+        with runtime.database.unit() as unit:
+            unit.connection.execute("UPDATE jobs SET not_before = clock_timestamp()")
+        last = last_round(runtime, project)
+        if last.label_count == 20 and last.state in ("ready", "failed") and len(kept(runtime, project)) == 4:
+            break
+    assert (last.state, last.failure) == ("ready", None)
+    assert audit(runtime.database, runtime.artifacts) == []

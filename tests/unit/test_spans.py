@@ -124,6 +124,6 @@ def test_each_class_is_said_from_its_own_threshold_on():
     said = Prediction.of(Task.MULTILABEL, ["a", "b", "c"], [0.3, 0.6, 0.1], thresholds=[0.25, 0.7, 0.5])
     assert said.labels == ["a"]
     assert said.confidence == 0.3  # that `a` is right, although it was said
-    plain = Prediction.of(Task.MULTILABEL, ["a", "b", "c"], [0.3, 0.6, 0.1])
+    plain = Prediction.of(Task.MULTILABEL, ["a", "b", "c"], [0.3, 0.6, 0.1], None)
     assert (plain.labels, plain.confidence) == (["b"], 0.6)
-    assert (plain.answer(), Prediction.of(Task.TEXT, ["a", "b"], [0.3, 0.7]).answer()) == (["b"], "b")
+    assert (plain.answer(), Prediction.of(Task.TEXT, ["a", "b"], [0.3, 0.7], None).answer()) == (["b"], "b")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tithe.learners.word_features import joined, take
+from tithe.learners.word_features import joined, portions, take
 
 LENGTHS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
 
@@ -41,3 +41,12 @@ def test_what_is_joined_is_one_document_after_the_other(parts):
 def test_taking_keeps_the_kind_of_numbers(dtype):
     words, starts = ragged([2, 0, 1], dtype)
     assert take(words, starts, np.array([2, 1]))[0].dtype == dtype
+
+
+@given(lengths=st.lists(st.integers(0, 9), max_size=20), most_words=st.integers(1, 12), most=st.integers(1, 5))
+def test_portions_are_all_documents_once_within_bounds_unless_one_alone_is_beyond(lengths, most_words, most):
+    cut = list(portions(np.array(lengths, dtype=np.int64), most_words=most_words, most=most))
+    assert [at for first, stop in cut for at in range(first, stop)] == list(range(len(lengths)))
+    for first, stop in cut:
+        assert 1 <= stop - first <= most
+        assert sum(lengths[first:stop]) <= most_words or stop - first == 1

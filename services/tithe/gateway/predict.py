@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import anyio
@@ -24,6 +24,9 @@ from tithe.storage import pool, predictions, projects, rounds
 from tithe.storage.database import Unit
 from tithe.storage.predictions import PredictRequest
 from tithe.storage.rounds import Model
+
+if TYPE_CHECKING:
+    from tithe.learners.linear_model import LinearModel
 
 _WAIT_SECONDS = 20.0
 _FIRST_LOOK_SECONDS = 0.05
@@ -164,18 +167,19 @@ def _of_vectors(
                 f"body.vectors[{at}] is too long to be compared in float32", place=f"body.vectors[{at}]",
                 remedy="scale the vectors down",
             )  # fmt: skip
-    return list(_read(project, ready.predict_proba(rows)))
+    return list(_read(project, ready, rows))
 
 
 def _of_items(here: Runtime, project: Project, model: Model, ordinals: Sequence[int]) -> list[Prediction | None]:
     blocks = here.database.run(lambda unit: pool.ready_blocks(unit, project.id, min(ordinals), max(ordinals) + 1))
     found, rows = gather(here, project.id, pool_vectors(here, blocks), ordinals)
-    told = iter(_read(project, current_model(here, model).predict_proba(rows)) if len(rows) else [])
+    told = iter(_read(project, current_model(here, model), rows) if len(rows) else [])
     return [next(told) if there else None for there in found]
 
 
-def _read(project: Project, rows: Any) -> list[Prediction]:
-    return [Prediction.of(project.task, project.labels, row) for row in rows.tolist()]
+def _read(project: Project, model: LinearModel, rows: Any) -> list[Prediction]:
+    limits = model.thresholds.tolist()
+    return [Prediction.of(project.task, project.labels, row, limits) for row in model.predict_proba(rows).tolist()]
 
 
 def _ordinals(unit: Unit, project_id: UUID, ids: Sequence[str]) -> list[int]:

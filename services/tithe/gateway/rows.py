@@ -73,7 +73,8 @@ class Rows:
             return [Row(one, None) for one in page]
         found, vectors = gather(self._here, self._project.id, self._vectors, [one.ordinal for one in page])
         said = iter(self._model.predict_proba(vectors).tolist() if len(vectors) else [])
+        task, labels, limits = self._project.task, self._project.labels, self._model.thresholds.tolist()
         return [
-            Row(one, Prediction.of(self._project.task, self._project.labels, next(said)) if there else None)
+            Row(one, Prediction.of(task, labels, next(said), limits) if there else None)
             for one, there in zip(page, found, strict=True)
         ]

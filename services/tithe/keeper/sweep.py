@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -17,10 +18,15 @@ from tithe.loop import hand_out, ingest
 from tithe.loop import rounds as turns
 from tithe.loop.work import fail_subject
 from tithe.runtime import Runtime
-from tithe.storage import answers, jobs, predictions, projects, rounds
+from tithe.storage import answers, files, jobs, predictions, projects, rounds
 from tithe.storage.database import Unit
 
 _log = structlog.get_logger("tithe.keeper")
+
+#: Folders of a project's files. Others, of a version to come perhaps, are not ours to judge.
+_KINDS = ("blocks", "words", "models")
+#: So long a file stays that no row needs: far longer than any writer, round or request for predictions takes.
+_NEEDLESS_SECONDS = 86_400.0
 
 
 @dataclass
@@ -41,6 +47,7 @@ class Keeper:
         self._step("revive", 15.0, lambda: self.runtime.database.run(lambda unit: jobs.revive(unit, 60.0)))
         self._step("purge", 10.0, self._purge)
         self._step("forget", 3600.0, self._forget)
+        self._step("needless", 3600.0, self._delete_needless)
 
     def _step(self, name: str, every_seconds: float, work: Callable[[], object]) -> None:
         now = time.monotonic()
@@ -101,12 +108,36 @@ class Keeper:
 
     def _sweep_files(self) -> None:
         """Files of projects that are no more: a worker wrote on, or a keeper died between the rows and the files."""
-        folders = [*self.runtime.settings.artifact_root().glob("*/"), *self._snapshots.glob("*.jsonl")]
-        named = {one: found for one in folders if (found := _as_id(one.stem)) is not None}
-        alive = self.runtime.database.run(lambda unit: projects.known(unit, list(named.values())))
-        for project_id in set(named.values()) - alive:
+        named = {*self._folders(), *_ids(self._snapshots.glob("*.jsonl"))}
+        alive = self.runtime.database.run(lambda unit: projects.known(unit, list(named)))
+        for project_id in named - alive:
             self._delete_files(project_id)
         self.runtime.artifacts.sweep()
+
+    def _delete_needless(self) -> None:
+        """Files of living projects that no row needs: of claims that lapsed, lost blocks, models long superseded."""
+        folders = self._folders()
+        for project_id in self.runtime.database.run(lambda unit: projects.known(unit, list(folders))):
+            self._delete_needless_of(project_id)
+
+    def _delete_needless_of(self, project_id: UUID) -> None:
+        store, old = self.runtime.artifacts, dict[str, int]()
+        for kind in _KINDS:
+            old |= store.older(f"{project_id}/{kind}", _NEEDLESS_SECONDS)
+        if not old:
+            return
+        # Asked after looking: a row that came meanwhile counts. One that comes later would be of a writer a day late.
+        needed = self.runtime.database.run(lambda unit: files.needed(unit, project_id, list(old), _NEEDLESS_SECONDS))
+        gone = old.keys() - needed
+        for key in gone:
+            store.delete_prefix(key)
+        if gone:
+            freed = sum(old[key] for key in gone)
+            _log.info("needless_files_deleted", project=str(project_id), files=len(gone), bytes=freed)
+
+    def _folders(self) -> set[UUID]:
+        """Projects that have a folder in the artifact store."""
+        return _ids(self.runtime.settings.artifact_root().glob("*/"))
 
     @property
     def _snapshots(self) -> Path:
@@ -117,8 +148,10 @@ class Keeper:
         (self._snapshots / f"{project_id}.jsonl").unlink(missing_ok=True)
 
 
-def _as_id(name: str) -> UUID | None:
-    try:
-        return UUID(name)
-    except ValueError:
-        return None
+def _ids(paths: Iterable[Path]) -> set[UUID]:
+    """The projects that files or folders are named after; other names are left out."""
+    found = set()
+    for path in paths:
+        with contextlib.suppress(ValueError):
+            found.add(UUID(path.stem))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +12,12 @@ import numpy as np
 from tithe.artifacts import BlockWriter, Float16
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import EmbedBlock
-from tithe.errors import Hopeless
-from tithe.learners.word_features import read_features
+from tithe.errors import Hopeless, StaleClaim
+from tithe.learners.word_features import portions, read_features
 from tithe.learners.words import Int64
-from tithe.loop import ingest
+from tithe.loop import ingest, same_encoder
 from tithe.loop.features import Vectors, block_key, words_key
-from tithe.loop.reading import documents_of, encoder, word_encoder
+from tithe.loop.reading import READ_WORDS, documents_of, encoder, word_encoder
 from tithe.runtime import Runtime
 from tithe.storage import jobs, pool, projects
 from tithe.storage.database import Unit
@@ -45,6 +46,7 @@ def embed_block(runtime: Runtime, message: EmbedBlock, claim: Claim) -> None:
     if block.state == "ready":
         runtime.database.run(lambda unit: jobs.finish(unit, claim))
         return
+    block = replace(block, encoder=_identity(runtime, project))
     if project.task is Task.TOKENS:
         _write_with_words(runtime, project, block, claim)
         return
@@ -57,6 +59,15 @@ def embed_block(runtime: Runtime, message: EmbedBlock, claim: Claim) -> None:
     _finish(runtime, claim, block, writer, first, None)
 
 
+def _identity(runtime: Runtime, project: Project) -> str | None:
+    """Of the project's encoder; None: its vectors come as they are. Raises Hopeless where the pool has another's."""
+    if project.encoder is None:
+        return None
+    mine = encoder(project.encoder, runtime.settings.encoder_threads).identity
+    runtime.database.run(lambda unit: same_encoder.check(unit, project.id, mine))
+    return mine
+
+
 def _write_with_words(runtime: Runtime, project: Project, block: pool.Block, claim: Claim) -> None:
     """Vectors of texts, and states of their words as long as there is room for them."""
     contents = runtime.database.run(lambda unit: pool.contents(unit, project.id, block.start, block.start + block.rows))
@@ -65,9 +76,8 @@ def _write_with_words(runtime: Runtime, project: Project, block: pool.Block, cla
     name, threads = project.encoder or "", runtime.settings.encoder_threads
 
     def read() -> Iterator[_Part]:
-        for first in range(0, len(documents), _TEXTS_AT_ONCE):
-            found = read_features(word_encoder(name, threads), documents[first : first + _TEXTS_AT_ONCE])
-            yield _Part(found.vectors, found.words.astype(np.float16))
+        for first, stop in portions(np.diff(starts), most_words=READ_WORDS, most=_TEXTS_AT_ONCE):
+            yield _Part(*read_features(word_encoder(name, threads), documents[first:stop])[:2])
 
     parts = read()
     first = next(parts)
@@ -127,9 +137,16 @@ def _finish(
             size=file.size,
             dimension=dimension,
             words=words,
+            encoder=block.encoder,
         )
 
-    runtime.database.run(work)
+    try:
+        runtime.database.run(work)
+    except StaleClaim:  # somebody newer has made its own files: these are nobody's
+        for key in (file.key, words and words.path):
+            if key:
+                runtime.artifacts.delete_prefix(key)
+        raise
 
 
 def _given(runtime: Runtime, project: Project, start: int, stop: int) -> Iterator[_Part]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tithe.learners.tagging.alignment import to_text
 
 from tithe.choosing.answers import Asked
 from tithe.contracts.predictions import Prediction
 from tithe.contracts.projects import Project, Task
 from tithe.learners.linear_model import LinearModel
+from tithe.learners.tagging.alignment import to_text
 from tithe.learners.words import Document, Tagged
 from tithe.loop.features import Vectors
 from tithe.scorer.models import Reader
@@ -50,7 +50,12 @@ def reasons(
 
 def _answered(project: Project, reader: Any, ordinals: Int64) -> list[dict[str, Any]]:
     assert isinstance(reader, Reader)  # noqa: S101 - the only other kind there is
-    said = reader.of(ordinals)
+    return [one for some in reader.portions(ordinals) for one in _of_portion(project, reader, some)]
+
+
+def _of_portion(project: Project, reader: Reader, ordinals: Int64) -> list[dict[str, Any]]:
+    committee = bool(reader.model.reads == "texts" and reader.model.members and project.task is not Task.MULTILABEL)
+    said = reader.of(ordinals, committee=committee)
     if isinstance(said, Tagged):
         documents = reader.items.documents(ordinals)
         doubts = in_doubt(said, documents)
@@ -59,8 +64,8 @@ def _answered(project: Project, reader: Any, ordinals: Int64) -> list[dict[str, 
             {"prediction": _json(prediction), **({"doubtful": doubt} if doubt else {})}
             for prediction, doubt in zip(spans, doubts, strict=True)
         ]
-    committee = reader.of(ordinals, committee=True) if reader.model.members else None
-    return _of_classes(project, said, None if isinstance(committee, Tagged) else committee, reader.model.thresholds)
+    own, members = (said[0], said[1:]) if committee else (said, None)
+    return _of_classes(project, own, members, reader.model.thresholds)
 
 
 def _of_classes(
@@ -85,7 +90,7 @@ def spans_of(project: Project, model: Any, said: Tagged, documents: Sequence[Doc
 
 def in_doubt(said: Tagged, documents: Sequence[Document]) -> list[list[dict[str, Any]]]:
     """The most doubtful words of each document in the order of the text; doubt is entropy as a share of the highest."""
-    doubt = word_entropy(said.probabilities) / np.log(said.probabilities.shape[1])
+    doubt = word_entropy(said.probabilities) / np.log(max(2, said.probabilities.shape[1]))
     told = []
     for document, first, words in zip(
         documents, said.starts[:-1], words_in_doubt(doubt, said.starts, most=_IN_DOUBT), strict=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from tithe.learners.stored import StoredModel
 from tithe.learners.tagging.alignment import to_words
 from tithe.learners.tagging.entity_scores import entity_f1
 from tithe.learners.tagging.tagger import TagLearner
-from tithe.learners.words import Document, Int64
-from tithe.loop.reading import Items
+from tithe.learners.word_features import portions
+from tithe.learners.words import Document, Entity, Int64
+from tithe.loop.reading import READ_WORDS, Items
 from tithe.runtime import Runtime
 from tithe.trainer.given import Fitted, Given, opinions
 
@@ -32,6 +33,7 @@ class Examples:
     held_out_ordinals: Int64
     held_out: list[Document]
     held_out_marked: list[Marked]
+    left_out: int  #: spans that share a word with a longer one
 
     @property
     def count(self) -> int:
@@ -48,6 +50,7 @@ def examples(runtime: Runtime, given: Given) -> Examples:
     """The labeled items as documents, with their entities by words."""
     items = Items(runtime, given.project, given.blocks)
     sides: list[Any] = []
+    left_out = 0
     for labels in (given.labels, given.held_out):
         agreed = opinions(labels, _by_most)
         ordinals = np.array(list(agreed), dtype=np.int64)
@@ -56,8 +59,9 @@ def examples(runtime: Runtime, given: Given) -> Examples:
             to_words(spans, one.words, given.project.labels)
             for spans, one in zip(agreed.values(), documents, strict=True)
         ]
+        left_out += sum(map(len, agreed.values())) - sum(map(len, marked))
         sides += [ordinals, documents, marked]
-    return Examples(items, *sides)
+    return Examples(items, *sides, left_out=left_out)
 
 
 def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | None) -> Fitted:
@@ -75,19 +79,26 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
     else:
         words, starts = seen.items.words(seen.ordinals)
         model = TagLearner().fit(words, starts, seen.marked, types, seed=seed, members=members, previous=previous)
+    facts = {"spans_left_out": seen.left_out} if seen.left_out else {}
     if not seen.held_out_count:
-        return Fitted(model, None)
-    said = (
-        model.tag(*seen.items.words(seen.held_out_ordinals))
-        if model.reads == "words"
-        else model.tag_documents(seen.held_out)
-    )
-    found = [[(one.first, one.stop, one.type) for one in entities] for entities in model.entities(said)]
+        return Fitted(model, None, facts)
+    found = [[(one.first, one.stop, one.type) for one in entities] for entities in _found(model, seen)]
     measured = entity_f1(seen.held_out_marked, found, project.labels)
     per_type = dict(zip(project.labels, measured.pop("per_type"), strict=True))
     return Fitted(
         model, {"rows": seen.held_out_count, "entity_f1": measured.pop("f1"), **measured, "per_type": per_type}
     )
+
+
+def _found(model: Any, seen: Examples) -> Iterator[list[Entity]]:
+    """What the model finds in the held-out items, so many words at a time."""
+    lengths = np.array([len(one.words) for one in seen.held_out], dtype=np.int64)
+    for first, stop in portions(lengths, most_words=READ_WORDS, most=len(lengths)):
+        if model.reads == "words":
+            said = model.tag(*seen.items.words(seen.held_out_ordinals[first:stop]))
+        else:
+            said = model.tag_documents(seen.held_out[first:stop])
+        yield from model.entities(said)
 
 
 def _by_most(values: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tithe.contracts.projects import Project
@@ -36,6 +36,7 @@ class Fitted:
 
     model: StoredModel
     test: dict[str, Any] | None
+    facts: dict[str, Any] = field(default_factory=dict)  #: what else is to be known of the labels
 
 
 def opinions(labels: Labels, agreed: Callable[[list[Any]], T]) -> dict[int, T]:

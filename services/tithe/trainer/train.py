@@ -66,7 +66,9 @@ def _train(runtime: Runtime, claim: Claim, given: Given) -> None:
         _go_on(runtime, claim, "no new labels: the current model is used again")
         return
     try:
-        fitted = room.fit(runtime, given, examples, _load(runtime, given.previous))
+        # What is tuned begins at its base every round; only heads go on from the last one's.
+        previous = None if given.project.learner == "transformer" else _load(runtime, given.previous)
+        fitted = room.fit(runtime, given, examples, previous)
     except NotEnoughClasses as reason:
         _go_on(runtime, claim, reason.message)
         return
@@ -86,7 +88,7 @@ def _go_on(runtime: Runtime, claim: Claim, why: str) -> None:
 
 def _keep(runtime: Runtime, given: Given, fitted: Fitted, examples: int) -> Trained:
     """Write the model to disk, with what was measured of it."""
-    facts = {**fitted.model.facts(), "learner": given.project.learner}
+    facts = {**fitted.model.facts(), **fitted.facts, "learner": given.project.learner}
     score, score_from = facts["score"], "cross_validation" if given.project.learner == "linear" else "held_out"
     if fitted.test is not None:
         facts["test"] = fitted.test

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from tithe.learners.linear_model import LinearModel
@@ -16,12 +17,16 @@ class Answers(Protocol):
     def costly(self) -> bool:
         """Whether each answer costs a pass through a neural network."""
 
+    def portions(self, ordinals: Int64) -> Iterator[Int64]:
+        """The items in portions whose answers fit the memory together."""
+
     def of(self, ordinals: Int64, *, committee: bool = False) -> Float64 | Tagged:
-        """What the model, or each member of its committee, says of the items.
+        """What the model says of the items.
 
         Returns
         -------
-        float64, shape (n, classes) or (members, n, classes), for items with classes; :class:`Tagged` for words.
+        float64, shape (n, classes), for items with classes; :class:`Tagged` for words. With the committee there is one
+        axis more, of 1 + members: the model's own answer first.
         """
 
 

@@ -14,10 +14,6 @@ from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.catalog import CATALOG, Needs
 from tithe.strategies.sieves import Keep, Sieve
 
-#: Items asked about at a time: of words some 40,000 states.
-_AT_ONCE = 2048
-_COMMITTEES = (Needs.COMMITTEE, Needs.TAG_COMMITTEE)
-
 
 def by_answers(sieves: Sequence[Sieve], answers: Answers, ordinals: Int64, task: str, seed: int) -> list[Kept]:
     """The lists the sieves keep of the items, in the order of the sieves.
@@ -31,16 +27,25 @@ def by_answers(sieves: Sequence[Sieve], answers: Answers, ordinals: Int64, task:
         If the answers are no probabilities, or a strategy does not serve the task.
     """
     kept = [NONE for _ in sieves]
-    for first in range(0, len(ordinals), _AT_ONCE):
-        some = ordinals[first : first + _AT_ONCE]
-        said = {
-            committee: answers.of(some, committee=committee)
-            for committee in {CATALOG[sieve.by].needs in _COMMITTEES for sieve in sieves}
-        }
+    committee = any(_committees(sieve) for sieve in sieves)
+    for some in answers.portions(ordinals):
+        said = answers.of(some, committee=committee)
         for at, sieve in enumerate(sieves):
-            found = _keyed(sieve, some, said[CATALOG[sieve.by].needs in _COMMITTEES], task, seed)
-            kept[at] = merge(sieve, [kept[at], found], seed)
+            mine = (_members if _committees(sieve) else _own)(said) if committee else said
+            kept[at] = merge(sieve, [kept[at], _keyed(sieve, some, mine, task, seed)], seed)
     return kept
+
+
+def _committees(sieve: Sieve) -> bool:
+    return CATALOG[sieve.by].needs in (Needs.COMMITTEE, Needs.TAG_COMMITTEE)
+
+
+def _own(said: Float64 | Tagged) -> Float64 | Tagged:
+    return said._replace(probabilities=said.probabilities[0]) if isinstance(said, Tagged) else said[0]
+
+
+def _members(said: Float64 | Tagged) -> Float64 | Tagged:
+    return said._replace(probabilities=said.probabilities[1:]) if isinstance(said, Tagged) else said[1:]
 
 
 def _keyed(sieve: Sieve, ordinals: Int64, said: Float64 | Tagged, task: str, seed: int) -> Kept:

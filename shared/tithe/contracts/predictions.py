@@ -42,7 +42,7 @@ class Prediction(Told):
         task: Task,
         classes: Sequence[str],
         probabilities: Sequence[float],
-        thresholds: Sequence[float] | None = None,
+        thresholds: Sequence[float] | None,
     ) -> Self:
         """A row of probabilities, aligned with the classes, as people read it.
 

@@ -9,7 +9,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 
 def _one_or_a_mix(sent: Any) -> Any:
@@ -42,6 +51,15 @@ def strategy_from(stored: Any) -> Any:
 def stored_as(strategy: str | dict[str, float]) -> str:
     """A strategy as a row holds it; :func:`strategy_from` reads it."""
     return strategy if isinstance(strategy, str) else json.dumps(strategy)
+
+
+def metric_stored(task: Task, metric: Metric) -> Metric:
+    """A metric as a row holds it; :class:`Project` reads it.
+
+    That of entities follows from the task, and the column keeps what processes of a version before it can read: one that
+    still runs while another is rolled out would fail over every list of projects.
+    """
+    return "macro_f1" if task is Task.TOKENS else metric
 
 
 _LONGEST_STRATEGY = 100
@@ -271,6 +289,11 @@ class Project(BaseModel):
     budget_unit: BudgetUnit = "labels"
     seed: int
     created_at: datetime
+
+    @field_validator("metric", mode="before")
+    @classmethod
+    def _of_its_task(cls, stored: Any, read: ValidationInfo) -> Any:
+        return "entity_f1" if read.data.get("task") is Task.TOKENS else stored
 
 
 def said(strategy: str | dict[str, float]) -> str:

@@ -56,9 +56,7 @@ class MiniLmEncoder:
 
     dimension = 384
 
-    def __init__(
-        self, *, threads: int = 1, max_tokens: int = MAX_TOKENS, layers: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, *, threads: int = 1, max_tokens: int = MAX_TOKENS, layers: Sequence[int] | None = None) -> None:
         from tithe.learners.encoding import onnx_forward
         from tithe.learners.encoding.layers import WORD_LAYERS, resolve
         from tithe.learners.encoding.reading import Reader

@@ -56,7 +56,7 @@ def learner_names() -> list[str]:
 
 
 def check_encoder_name(name: str) -> None:
-    """Whether an encoder could have that name; nothing is imported, read or fetched, so the model itself may be missing.
+    """Whether an encoder could have that name. Nothing is imported, read or fetched: the model itself may be missing.
 
     Raises
     ------

@@ -2,35 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tithe.learners.protocol import Float32, Progress
 from tithe.learners.tagging.lexical import lexical
-from tithe.learners.words import Document, Int64, Read, WordEncoder
+from tithe.learners.words import Document, Int64, WordEncoder
 
 Float16 = NDArray[np.float16]
+Number = TypeVar("Number", bound=np.floating[Any])
 #: States are kept as float16; some models have a few numbers far beyond the others.
 _LARGEST = np.float32(60_000)
+_ROWS = 8192
 
 
-def read_features(encoder: WordEncoder, documents: Sequence[Document], progress: Progress | None = None) -> Read:
-    """Read the documents; the words of what is returned are features.
+class Features(NamedTuple):
+    """What :func:`read_features` makes of n documents with W words in all."""
 
-    Returns
-    -------
-    :class:`Read`, its words rounded to float16, as they are kept on disk: whether they come from there or are made
-    again, a model is shown the same numbers.
+    vectors: Float32  #: (n, d), as the encoder gives them
+    words: Float16  #: (W, w)
+    starts: Int64  #: (n + 1,)
+
+
+def read_features(encoder: WordEncoder, documents: Sequence[Document], progress: Progress | None = None) -> Features:
+    """Read the documents.
+
+    Words are rounded to float16, as they are kept on disk: whether they come from there or are made again, a model is
+    shown the same numbers.
     """
     read = encoder.read(documents, progress=progress)
-    states = np.clip(read.words, -_LARGEST, _LARGEST)
-    features = np.hstack([states, lexical(documents)]).astype(np.float16).astype(np.float32)
-    return Read(read.vectors, features, read.starts)
+    seen = lexical(documents)
+    states = read.words.shape[1]
+    features = np.empty((len(read.words), states + seen.shape[1]), np.float16)
+    for first in range(0, len(features), _ROWS):
+        rows = slice(first, first + _ROWS)
+        features[rows, :states] = np.clip(read.words[rows], -_LARGEST, _LARGEST)
+    features[:, states:] = seen
+    return Features(read.vectors, features, read.starts)
 
 
-def take(words: NDArray[np.floating], starts: Int64, rows: Int64) -> tuple[NDArray[np.floating], Int64]:
+def portions(lengths: Int64, *, most_words: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut documents into stretches of at most so many words and documents: memory goes by words.
+
+    A document with more words is a stretch by itself.
+
+    Examples
+    --------
+    >>> list(portions(np.array([3, 3, 3, 9, 1]), most_words=6, most=10))
+    [(0, 2), (2, 3), (3, 4), (4, 5)]
+    """
+    ends = np.cumsum(lengths)
+    first = 0
+    while first < len(lengths):
+        before = ends[first - 1] if first else 0
+        stop = int(np.searchsorted(ends, before + most_words, side="right"))
+        stop = min(max(stop, first + 1), first + most)
+        yield first, stop
+        first = stop
+
+
+def take(words: NDArray[Number], starts: Int64, rows: Int64) -> tuple[NDArray[Number], Int64]:
     """The words of some documents, in the order of the rows.
 
     Parameters
@@ -56,7 +90,7 @@ def take(words: NDArray[np.floating], starts: Int64, rows: Int64) -> tuple[NDArr
     return words[at], found
 
 
-def joined(parts: Sequence[tuple[Float32, Int64]]) -> tuple[Float32, Int64]:
+def joined(parts: Sequence[tuple[NDArray[Number], Int64]]) -> tuple[NDArray[Number], Int64]:
     """Several pairs of words and starts as one.
 
     Examples

@@ -11,6 +11,7 @@ from tithe.contracts.projects import Task
 from tithe.contracts.tasks import EmbedBlock
 from tithe.errors import InvalidVector
 from tithe.loop import rounds as turns
+from tithe.loop import same_encoder
 from tithe.storage import desk, jobs, pool, projects, queue
 from tithe.storage.answers import Answer
 from tithe.storage.database import Database, Unit
@@ -112,13 +113,19 @@ def plan_left_over(database: Database, quiet_seconds: float, sizes: BlockSizes) 
 
 def finish_block(
     unit: Unit, claim: jobs.Claim, start_at: int, *, path: str, sha256: str, size: int, dimension: int,
-    words: StoredWords | None = None,
+    words: StoredWords | None = None, encoder: str | None = None,
 ) -> None:  # fmt: skip
-    """Point the block at its file, and at that of its words; the first block, or the last, may open a round."""
+    """Point the block at its file, and at that of its words; the first block, or the last, may open a round.
+
+    `encoder`: the identity of what computed the vectors; Hopeless where the pool's others are by another.
+    """
     jobs.finish(unit, claim)
+    if encoder is not None:
+        same_encoder.claim(unit, claim.project_id, encoder)
     pool.mark_block_ready(
-        unit, claim.project_id, start_at, path=path, sha256=sha256, size=size, dimension=dimension, words=words
-    )
+        unit, claim.project_id, start_at, path=path, sha256=sha256, size=size, dimension=dimension, words=words,
+        encoder=encoder,
+    )  # fmt: skip
     turns.maybe_open(unit, projects.get(unit, claim.project_id))
 
 

@@ -79,6 +79,7 @@ class Block:
     words_sha256: str | None = None
     words_size: int | None = None
     words: int | None = None
+    encoder: str | None = None  #: the identity of what computed the vectors; None: not known, or they came as they are
 
 
 def lock(unit: Unit, project_id: UUID) -> Pool:
@@ -178,19 +179,25 @@ def block(unit: Unit, project_id: UUID, start: int) -> Block | None:
 
 def mark_block_ready(
     unit: Unit, project_id: UUID, start: int, *, path: str, sha256: str, size: int, dimension: int,
-    words: StoredWords | None = None,
+    words: StoredWords | None = None, encoder: str | None = None,
 ) -> None:  # fmt: skip
-    """Point the block at its file, and at that of its words' states; None: none are kept."""
+    """Point the block at its file, and at that of its words' states (None: none are kept); note whose vectors they are."""
     unit.run(
         "pool.block_ready", project_id=project_id, start=start, path=path, sha256=sha256, size=size,
         dimension=dimension, words_path=words and words.path, words_sha256=words and words.sha256,
-        words_size=words and words.size, words=words and words.count,
+        words_size=words and words.size, words=words and words.count, encoder=encoder,
     )  # fmt: skip
 
 
 def forget_block(unit: Unit, project_id: UUID, start: int) -> None:
     """A file of the block is lost: both are to be made again."""
     unit.run("pool.forget_block", project_id=project_id, start=start)
+
+
+def encoder_of(unit: Unit, project_id: UUID) -> str | None:
+    """The identity of the encoder that the pool's vectors are by: of the first ready block where it is known."""
+    found: str | None = unit.value("pool.encoder_of", project_id=project_id)
+    return found
 
 
 def kept_states_bytes(unit: Unit, project_id: UUID) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import errors as pg
 
-from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, stored_as
+from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, metric_stored, stored_as
 from tithe.errors import NameTaken, NotFound
 from tithe.storage.database import Unit
 
@@ -16,7 +16,8 @@ def create(unit: Unit, spec: ProjectSpec) -> Project:
     """Make the project with its counters. Raises NameTaken."""
     try:
         values = spec.resolved().model_dump(mode="json")
-        made = unit.one("projects.create", Project, **{**values, "strategy": stored_as(values["strategy"])})
+        stored = {"strategy": stored_as(values["strategy"]), "metric": metric_stored(spec.task, values["metric"])}
+        made = unit.one("projects.create", Project, **{**values, **stored})
     except pg.UniqueViolation as error:
         raise _name_taken(spec.name) from error
     if made is None:

@@ -8,7 +8,7 @@ CORPUS = [
     "Ada Lovelace met Charles Babbage in London.",
     "the quick brown fox jumps over the lazy dog",
     "naïve café, Zürich: 12.5 % of 3,000 €!",
-    "emoji 🙂👩‍👩‍👧 and 𝒜𝓈𝓉𝓇𝒶𝓁 letters",
+    "emoji 🙂👩‍👩‍👧 and 𝒜𝓈𝓉𝓇𝒶𝓁 letters",  # noqa: RUF001
     "don't split o'clock; re-use it",
     "Москва 東京 ไทย नमस्ते",
 ] * 20
@@ -104,8 +104,10 @@ def with_modules():
 
     def write(folder, pooling, *more):
         kinds = ["Transformer", "Pooling", *more]
-        listed = [{"idx": at, "name": str(at), "path": f"{at}_{kind}" if at else "", "type": f"sentence_transformers.models.{kind}"}
-                  for at, kind in enumerate(kinds)]  # fmt: skip
+        listed = [
+            {"path": f"{at}_{kind}" if at else "", "type": f"sentence_transformers.models.{kind}"}
+            for at, kind in enumerate(kinds)
+        ]
         (folder / "modules.json").write_text(json.dumps(listed))
         (folder / "1_Pooling").mkdir(exist_ok=True)
         (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))

@@ -19,7 +19,10 @@ offsets = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)).map(lambda p
 @given(stretches(), offsets)
 def test_a_subword_belongs_to_every_word_that_it_shares_a_code_point_with(words, spots):
     expected = {
-        (s, w) for s, (a, b) in enumerate(spots) for w, (c, d) in enumerate(words) if set(range(a, b)) & set(range(c, d))
+        (s, w)
+        for s, (a, b) in enumerate(spots)
+        for w, (c, d) in enumerate(words)
+        if set(range(a, b)) & set(range(c, d))
     }
     found = overlaps(words, np.array(spots, np.int64).reshape(-1, 2))
     assert set(zip(found.subwords.tolist(), found.words.tolist(), strict=True)) == expected

@@ -13,7 +13,7 @@ def test_every_sequence_is_in_one_batch_and_no_batch_is_over_the_budget(lengths,
     cut = batches(lengths, most)
     assert sorted(position for batch in cut for position in batch) == list(range(len(lengths)))
     for batch in cut:
-        longest = max(1, max(lengths[position] for position in batch))
+        longest = max(1, *(lengths[position] for position in batch))
         assert len(batch) == 1 or longest * len(batch) <= most
 
 

@@ -11,7 +11,7 @@ from tithe.learners.encoding.onnx_encoder import OnnxEncoder
 from tithe.learners.encoding.subwords import ModelUnusable
 from tithe.learners.words import Document
 
-TEXTS = ["Ada Lovelace met Charles Babbage in London.", "", "🙂 Zürich 𝒜", "the quick brown fox jumps, " * 20]
+TEXTS = ["Ada Lovelace met Charles Babbage in London.", "", "🙂 Zürich 𝒜", "the quick brown fox jumps, " * 20]  # noqa: RUF001
 DOCUMENTS = [Document(text, [found.span() for found in re.finditer(r"\w+|[^\w\s]", text)]) for text in TEXTS]
 
 

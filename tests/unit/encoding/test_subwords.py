@@ -1,4 +1,4 @@
-"""A word's sub-words are those of its letters: by every kind of tokenizer, at every border, in texts of every length."""
+"""A word's sub-words are those of its letters: by every kind of tokenizer, in texts of every length."""
 
 import re
 import time
@@ -14,11 +14,11 @@ TEXTS = [
     "Ada Lovelace met Charles Babbage in London.",
     "🙂 Ada 🙂Lovelace🙂 met 👩‍👩‍👧 in Zürich",
     "Zu\u0308rich cafe\u0301 n\u0303 at the borde\u0301",
-    "𝒜𝓈𝓉𝓇𝒶𝓁 letters: 𝒜 b 𝓈",
+    "𝒜𝓈𝓉𝓇𝒶𝓁 letters: 𝒜 b 𝓈",  # noqa: RUF001
     "  two  spaces \t and\na line ",
     "don't re-use 12.5 % of it",
     "Москва 東京 ไทย नमस्ते",
-    "ﬁne ½ ｆｕｌｌ",
+    "ﬁne ½ ｆｕｌｌ",  # noqa: RUF001
 ]
 
 
@@ -127,7 +127,7 @@ def test_a_word_longer_than_a_window_is_put_together(tokenizer_files):
 
 
 def test_long_texts_take_linear_time(subwords, kind):
-    text = "Ada 🙂 met Zu\u0308rich 𝒜𝓈, don't! "
+    text = "Ada 🙂 met Zu\u0308rich 𝒜𝓈, don't! "  # noqa: RUF001
     doc = document(text * ((1_000_000 if kind == "wordpiece" else 200_000) // len(text)))
     began = time.process_time()
     pieces = subwords.pieces(doc)

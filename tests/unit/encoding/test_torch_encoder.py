@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ TEXTS = [
     "Ada Lovelace met Charles Babbage in London.",
     "",
     "the quick brown fox",
-    "🙂 Zürich 𝒜",
+    "🙂 Zürich 𝒜",  # noqa: RUF001
     "Ada Lovelace met Charles Babbage in London.",
     "jumps over the lazy dog, don't split it; " * 12,
 ]
@@ -97,7 +98,10 @@ def test_nothing_to_read_is_empty(encoder):
 
 def test_progress_ends_at_the_end_and_never_goes_back(encoder):
     encoder._reader.most_tokens = 48
-    for work in (lambda tell: encoder.encode(TEXTS, progress=tell), lambda tell: encoder.read(DOCUMENTS, progress=tell)):
+    for work in (
+        lambda tell: encoder.encode(TEXTS, progress=tell),
+        lambda tell: encoder.read(DOCUMENTS, progress=tell),
+    ):
         told = []
         work(lambda done, total, told=told: told.append((done, total)))
         assert told[-1] == (6, 6)
@@ -162,8 +166,8 @@ def test_the_folder_says_how_to_pool(mode, tmp_path, tiny_models, with_modules):
     encoder = TorchEncoder(str(folder), precision="float32")
     states = by_hand(folder, encoder._reader.subwords.ids(TEXTS[0]))[-1]
     pooled = {
-        "cls": states[0], "max": states.max(axis=0), "lasttoken": states[-1], "mean_sqrt_len_tokens": states.sum(axis=0),
-        "weightedmean": np.arange(1, len(states) + 1) @ states,
+        "cls": states[0], "max": states.max(axis=0), "lasttoken": states[-1],
+        "mean_sqrt_len_tokens": states.sum(axis=0), "weightedmean": np.arange(1, len(states) + 1) @ states,
     }[mode]  # fmt: skip
     np.testing.assert_allclose(encoder.encode(TEXTS[:1])[0], pooled / np.linalg.norm(pooled), atol=2e-6)
 
@@ -176,6 +180,29 @@ def test_another_window_precision_or_model_is_another_identity(tiny_models):
         for most in (None, 16)
     }
     assert len(found) == 8
+
+
+def test_another_pooling_is_another_identity(tmp_path, tiny_models, with_modules):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["bert"], folder)
+    found = set()
+    for mode in ("cls", "mean"):
+        with_modules(folder, {"pooling_mode": mode})
+        found.add(TorchEncoder(str(folder)).identity)
+    assert len(found) == 2
+
+
+def test_modules_beyond_pooling_need_sentence_transformers(tmp_path, tiny_models, with_modules, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["bert"], folder)
+    with_modules(folder, {"pooling_mode": "mean"}, "Dense")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(ModelUnusable, match="Dense, which needs sentence-transformers"):
+        TorchEncoder(str(folder))
+    (folder / "2_Dense").mkdir()
+    (folder / "2_Dense" / "pytorch_model.bin").write_bytes(b"\x80\x04N.")
+    with pytest.raises(ModelUnusable, match="is a pickle"):
+        TorchEncoder(str(folder))
 
 
 def test_a_model_with_code_of_its_own_is_refused(tmp_path, tiny_models):

@@ -1,5 +1,7 @@
 """Windows keep every token once, from where it has the most around it."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def test_every_token_is_kept_from_exactly_one_window_that_reads_it(size):
 def test_neighbours_share_at_least_the_overlap(size):
     n, most, overlap = size
     found = windows(n, most, overlap)
-    assert all(a.stop - b.start >= overlap for a, b in zip(found, found[1:], strict=False))
+    assert all(a.stop - b.start >= overlap for a, b in pairwise(found))
 
 
 @given(sizes)

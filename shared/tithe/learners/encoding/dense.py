@@ -41,6 +41,7 @@ class Dense:
             self._weight = None
 
     def __call__(self, x: Any) -> Any:
+        """Shape (rows, in) to (rows, out)."""
         import torch
         from torch.nn import functional
 
@@ -67,5 +68,5 @@ def computes_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 in hardware: elsewhere it is emulated, and slower than float32."""
     import torch
 
-    found = getattr(torch.cpu, "get_capabilities", dict)()
+    found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

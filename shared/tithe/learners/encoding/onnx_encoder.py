@@ -67,13 +67,11 @@ class OnnxEncoder:
             )
         file = file or onnx_export.exported(folder, found, cache or default_cache())
         most = min(max_tokens or found.max_tokens, found.max_tokens)
-        subwords = Subwords(
-            source.tokenizer_file(found.transformer), most, lower=found.lower, prompt=found.prompt
-        )
+        subwords = Subwords(source.tokenizer_file(found.transformer), most, lower=found.lower, prompt=found.prompt)
         forward = _forward(file, found, layers)
         self._reader = Reader(subwords, forward, most_tokens=onnx_forward.MOST_TOKENS, threads=threads)
         self.dimension, self.word_dimension = forward.dimension, forward.word_dimension
-        self.identity = f"onnx/{source.fingerprint([file])}/{most}"
+        self.identity = f"onnx/{source.fingerprint([file, *source.beside(folder)])}/{most}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """As :meth:`tithe.learners.protocol.Encoder.encode`."""

@@ -17,6 +17,7 @@ from tithe.learners.encoding.subwords import ModelUnusable
 
 #: Beyond this many bytes of weights one protocol buffer does not hold them, and they go into a file beside it.
 _ONE_FILE = 1_500_000_000
+_INSTEAD = "take the encoder 'torch:…'"
 _OPSET = 18
 _FORM = 1  #: of what is written; another form, another folder
 #: float32 sums in another order differ by less, relative to a state's largest number.
@@ -33,8 +34,8 @@ def output_of(layer: int) -> str:
 def exported(folder: Path, recipe: Recipe, cache: Path) -> Path:
     """The model's ``model.onnx`` in a folder of its own in `cache`; made now where it is not there yet.
 
-    The folder is named after the weights, and holds what else a reader of the model needs: copied to another machine, it
-    is a model that needs no torch. Two processes that make it at once both succeed, and one of them is kept.
+    The folder is named after the weights, and holds what else a reader of the model needs: copied to another machine,
+    it is a model that needs no torch. Two processes that make it at once both succeed, and one of them is kept.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def exported(folder: Path, recipe: Recipe, cache: Path) -> Path:
 def _write(model: Any, file: Path) -> None:
     import torch
 
-    class States(torch.nn.Module):
+    class States(torch.nn.Module):  # type: ignore[misc]  # torch is not read by mypy
         def __init__(self) -> None:
             super().__init__()
             self.model = model
@@ -92,7 +93,7 @@ def _write(model: Any, file: Path) -> None:
             )  # fmt: skip
     except Exception as error:  # the exporter raises whatever its many steps raise
         raise ModelUnusable(
-            f"torch cannot write this {model.config.model_type} as ONNX: {error}", remedy="take the encoder 'torch:…'"
+            f"torch cannot write this {model.config.model_type} as ONNX: {error}", remedy=_INSTEAD
         ) from error
     _check(states, file, ids[:, 1:], mask[:, 1:])
 
@@ -120,5 +121,6 @@ def _check(states: Any, file: Path, ids: Any, mask: Any) -> None:
         apart = float(np.abs(ours[mask.bool().numpy()] - theirs).max())
         if apart > _MOST_APART * max(1.0, float(np.abs(theirs).max())):
             raise ModelUnusable(
-                f"written as ONNX, layer {layer} of the model is off by {apart:.2g}", remedy="take the encoder 'torch:…'"
+                f"written as ONNX, layer {layer} of the model is off by {apart:.2g}",
+                remedy=_INSTEAD,
             )

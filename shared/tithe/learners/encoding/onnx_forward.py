@@ -17,6 +17,8 @@ from tithe.learners.protocol import Float32
 
 #: Tokens of a padded batch: more gain nothing, and what passes between operators leaves the cache.
 MOST_TOKENS = 1024
+#: What ONNX Runtime raises where a file is no model that it can run.
+_REFUSALS = ("InvalidProtobuf", "InvalidGraph", "Fail", "NotImplemented", "InvalidArgument")
 
 
 class OnnxForward:
@@ -104,7 +106,13 @@ def _session(model: Path, more: bytes = b"") -> Any:
     try:
         content = model.read_bytes() + more if more else str(model)
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except (state.InvalidProtobuf, state.InvalidGraph, state.Fail, state.NotImplemented, state.InvalidArgument) as error:
+    except (
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.Fail,
+        state.NotImplemented,
+        state.InvalidArgument,
+    ) as error:
         raise ModelUnusable(f"{model} is no ONNX model that can be run: {error}", remedy="make it again") from error
     strange = {given.name for given in session.get_inputs()} - {"input_ids", "attention_mask", "token_type_ids"}
     if strange:

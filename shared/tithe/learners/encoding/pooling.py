@@ -1,12 +1,15 @@
-"""How states of tokens become one vector, as sentence-transformers names the ways: in NumPy, for models without torch."""
+"""How states of tokens become one vector, by the names that sentence-transformers gives the ways; in NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tithe.learners.protocol import Float32
+from tithe.learners.words import Int64
 
 #: In the order in which sentence-transformers sets them side by side.
 MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
@@ -39,15 +42,15 @@ def pool(states: Float32, lengths: Sequence[int], modes: Sequence[str]) -> Float
     return np.concatenate([_pooled(mode, states, many, starts, ends) for mode in modes], axis=1, dtype=np.float32)
 
 
-def _pooled(mode: str, states: Float32, many: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Float32:
+def _pooled(mode: str, states: Float32, many: Int64, starts: Int64, ends: Int64) -> NDArray[Any]:
     if mode == "cls":
         return states[starts]
     if mode == "lasttoken":
         return states[ends - 1]
     if mode == "max":
-        return np.maximum.reduceat(states, starts, axis=0)
+        return np.asarray(np.maximum.reduceat(states, starts, axis=0))
     rank = np.arange(1, len(states) + 1) - np.repeat(starts, many)
     weights = rank if mode == "weightedmean" else np.ones(len(states), np.int64)
     sums = np.add.reduceat(states * weights[:, None].astype(np.float32), starts, axis=0)
     total = np.add.reduceat(weights, starts).astype(np.float32)
-    return sums / np.sqrt(total)[:, None] if mode == "mean_sqrt_len_tokens" else sums / total[:, None]
+    return np.asarray(sums / (np.sqrt(total) if mode == "mean_sqrt_len_tokens" else total)[:, None])

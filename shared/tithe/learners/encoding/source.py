@@ -17,6 +17,9 @@ _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")
 _NOT = ("*checkpoint-*", "onnx/*", "openvino/*")
 
 
+_SMALL = ("tokenizer.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json")
+
+
 class UnknownModel(Hopeless):
     """There is no model of that name."""
 
@@ -102,6 +105,12 @@ def check_weights(folder: Path) -> list[Path]:
     for file in files:
         _check_tensors(file)
     return files
+
+
+def beside(folder: Path) -> list[Path]:
+    """The small files, and the weights of modules behind the transformer, that a model's vectors depend on."""
+    found = [folder / name for name in _SMALL if (folder / name).is_file()]
+    return found + sorted([*folder.glob("[0-9]*_*/config.json"), *folder.glob("[0-9]*_*/*.safetensors")])
 
 
 def fingerprint(files: Iterable[Path]) -> str:

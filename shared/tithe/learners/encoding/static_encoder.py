@@ -1,4 +1,4 @@
-"""Static embeddings by model2vec: a table of sub-words and no network, so that a start is instant and a text is microseconds."""
+"""Static embeddings by model2vec: a table of sub-words and no network. A start is instant, a text microseconds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class StaticEncoder:
         self.identity = f"static/{source.fingerprint(tables)}/{self._model.max_length}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
-        """As :meth:`tithe.learners.protocol.Encoder.encode`. A text without a known sub-word gets the first unit vector."""
+        """As :meth:`tithe.learners.protocol.Encoder.encode`; a text of unknown sub-words gets the first unit vector."""
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for first, portion in _portions(texts):
             vectors[first : first + len(portion)] = self._model.encode(
@@ -79,7 +79,9 @@ class StaticEncoder:
 
     def _table(self, ids: np.ndarray) -> Float32:
         model = self._model
-        rows = model.embedding[ids if model.token_mapping is None else model.token_mapping[ids]].astype(np.float32)
+        rows: Float32 = model.embedding[ids if model.token_mapping is None else model.token_mapping[ids]].astype(
+            np.float32
+        )
         return rows if model.weights is None else rows * model.weights[ids][:, None].astype(np.float32)
 
 

@@ -96,11 +96,11 @@ class Subwords:
 
 
 def whole(text: str) -> str:
-    """The text with halves of surrogate pairs replaced: no text has them, but one must not stop a million others.
+    r"""Replace halves of surrogate pairs: no text has them, but one must not stop a million others.
 
     Examples
     --------
-    >>> whole("a\\ud800b") == "a\\ufffdb"
+    >>> whole("a\ud800b") == "a\ufffdb"
     True
     """
     try:

@@ -72,11 +72,10 @@ class TorchEncoder:
             most_tokens=torch_model.most_tokens(model, dtype, device),
             threads=threads if device.type == "cpu" else 1,
         )
-        self._threads = threads
         self.dimension = self._whole.dimension if self._whole else forward.dimension
         self.word_dimension = forward.word_dimension
-        print_ = source.fingerprint(source.check_weights(recipe.transformer))
-        self.identity = f"torch/{print_}/{most}/{str(dtype).removeprefix('torch.')}"
+        digits = source.fingerprint([*source.check_weights(recipe.transformer), *source.beside(folder)])
+        self.identity = f"torch/{digits}/{most}/{str(dtype).removeprefix('torch.')}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """As :meth:`tithe.learners.protocol.Encoder.encode`."""
@@ -177,7 +176,9 @@ class _Whole:
 
 
 def _whole(folder: Any, recipe: Recipe, device: Any, most: int) -> _Whole:
-    pickled = next((file for file in folder.glob("[0-9]*/*.bin") if not list(file.parent.glob("*.safetensors"))), None)
+    pickled = next(
+        (file for file in folder.glob("[0-9]*_*/*.bin") if not list(file.parent.glob("*.safetensors"))), None
+    )
     if pickled is not None:
         raise ModelUnusable(f"{pickled} is a pickle, which could run anything and is never read",
                             remedy="save the model as safetensors (SentenceTransformer.save does)")  # fmt: skip

@@ -59,8 +59,8 @@ def load(recipe: Recipe) -> Any:
     logging.disable_progress_bar()
     try:
         model, told = make.from_pretrained(
-            str(recipe.transformer), local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype="float32",
-            output_loading_info=True,
+            str(recipe.transformer), local_files_only=True, use_safetensors=True, trust_remote_code=False,
+            dtype="float32", output_loading_info=True,
         )  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         own = " (it comes with code of its own, which is never run)" if recipe.config.get("auto_map") else ""
@@ -109,7 +109,7 @@ def most_tokens(model: Any, dtype: Any, device: Any) -> int:
     config = model.config
     width = config.hidden_size
     values = 12 * width + 3 * (getattr(config, "intermediate_size", None) or 4 * width)
-    return max(_GPU_TOKENS[0], min(_GPU_TOKENS[1], int(free * _GPU_SHARE) // (values * dtype.itemsize)))
+    return int(min(max(free * _GPU_SHARE / (values * dtype.itemsize), _GPU_TOKENS[0]), _GPU_TOKENS[1]))
 
 
 def memory_ended(error: RuntimeError) -> TooMuchAtOnce | None:

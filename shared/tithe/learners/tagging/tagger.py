@@ -18,7 +18,7 @@ from tithe.learners.tagging.decoding import eagerness_for
 from tithe.learners.tagging.decoding import entities as decoded
 from tithe.learners.tagging.entity_scores import entity_f1
 from tithe.learners.tagging.held_out import Answers, Corpus, held_out
-from tithe.learners.tagging.scheme import Scheme
+from tithe.learners.tagging.scheme import Scheme, kind_for
 from tithe.learners.tagging.scheme import Stretch as Labels
 from tithe.learners.tagging.tagger_model import TagFacts, Words, WordTagger
 from tithe.learners.words import Int64, Tagged
@@ -107,7 +107,7 @@ class TagLearner:
             raise NothingTagged(remedy="label an item that holds an entity")
         rng = np.random.default_rng(seed)
         mean, scale = _standardisation(words)
-        scheme = Scheme(len(learned))
+        scheme = Scheme(len(learned), kind_for(types))
         own = [
             [(first, stop, int(np.searchsorted(learned, kind))) for first, stop, kind, *_ in found]
             for found in entities

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tithe.learners.protocol import Float32, Float64
 from tithe.learners.tagging import crf, decoding
 from tithe.learners.tagging.lattice import Order
-from tithe.learners.tagging.scheme import Scheme
+from tithe.learners.tagging.scheme import Scheme, kind_for
 from tithe.learners.words import Entity, Int64, Tagged
 
 FORMAT = "tithe-tagger/1"
@@ -81,7 +81,7 @@ class WordTagger:
     @property
     def scheme(self) -> Scheme:
         """The tags the model answers in: BILOU of all the project's types."""
-        return Scheme(self.types)
+        return Scheme(self.types, kind_for(self.types))
 
     @property
     def type_of_tag(self) -> Int64:
@@ -137,6 +137,10 @@ class WordTagger:
         """
         return Tagged(self._tag(words, starts, slice(1, None)), starts)
 
+    def tag_stacked(self, words: Words, starts: Int64) -> Tagged:
+        """Both in one pass: float64, shape (1 + members, W, tags), the model's own field first."""
+        return Tagged(self._tag(words, starts, slice(None)), starts)
+
     def entities(self, tagged: Tagged) -> list[list[Entity]]:
         """The likeliest well-formed entities: :func:`tithe.learners.tagging.decoding.entities`."""
         return decoding.entities(tagged, self.scheme, self.fitted.eagerness)
@@ -156,7 +160,7 @@ class WordTagger:
         answer = np.empty((len(slopes), len(words), self.scheme.tags))
         if not len(slopes):
             return answer
-        inner = Scheme(len(self.learned))
+        inner = Scheme(len(self.learned), self.scheme.kind)
         at = np.flatnonzero(np.isin(self.type_of_tag, [-1, *self.learned.tolist()]))
         spare = 1 / (self.fitted.words + 2) if len(self.learned) < self.types else 0.0
         answer[:] = spare / max(1, self.scheme.tags - len(at))
@@ -202,7 +206,8 @@ class WordTagger:
         if absent:
             raise ValueError(f"the model lacks {', '.join(sorted(absent))}")
         slopes, offsets, steps, learned = (tensors[name] for name in ("slopes", "offsets", "steps", "learned"))
-        types, tags = int(meta["types"]), Scheme(len(learned)).tags
+        types = int(meta["types"])
+        tags = Scheme(len(learned), kind_for(types)).tags
         fits = slopes.ndim == 3 and slopes.shape[1] == 3 * tags and offsets.shape == slopes.shape[:2]
         fits = fits and len(slopes) > 0 and steps.shape == (len(slopes), tags, tags) and 0 < len(learned) <= types
         if not fits or learned.min() < 0 or learned.max() >= types or (np.diff(learned) <= 0).any():

@@ -115,25 +115,31 @@ ON CONFLICT DO NOTHING
 UPDATE pools SET planned_count = %(planned)s WHERE project_id = %(project_id)s
 
 -- name: block
-SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words FROM blocks WHERE project_id = %(project_id)s AND start = %(start)s
+SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words, encoder FROM blocks
+WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: block_ready
 UPDATE blocks SET state = 'ready', path = %(path)s, sha256 = %(sha256)s, size = %(size)s, dimension = %(dimension)s,
-    words_path = %(words_path)s, words_sha256 = %(words_sha256)s, words_size = %(words_size)s, words = %(words)s
+    words_path = %(words_path)s, words_sha256 = %(words_sha256)s, words_size = %(words_size)s, words = %(words)s,
+    encoder = %(encoder)s
 WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: forget_block
 UPDATE blocks SET state = 'planned', path = NULL, sha256 = NULL, size = NULL,
-    words_path = NULL, words_sha256 = NULL, words_size = NULL, words = NULL
+    words_path = NULL, words_sha256 = NULL, words_size = NULL, words = NULL, encoder = NULL
 WHERE project_id = %(project_id)s AND start = %(start)s
 
 -- name: ready_blocks
-SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words FROM blocks
+SELECT start, rows, state, path, sha256, size, dimension, words_path, words_sha256, words_size, words, encoder FROM blocks
 WHERE project_id = %(project_id)s AND state = 'ready' AND start < %(stop)s AND start + rows > %(start)s ORDER BY start
 
 -- name: block_counts
 SELECT count(*) FILTER (WHERE state = 'ready'), count(*), coalesce(sum(rows) FILTER (WHERE state = 'ready'), 0)
 FROM blocks WHERE project_id = %(project_id)s
+
+-- name: encoder_of
+SELECT encoder FROM blocks
+WHERE project_id = %(project_id)s AND state = 'ready' AND encoder IS NOT NULL ORDER BY start LIMIT 1
 
 -- name: kept_states_bytes
 SELECT coalesce(sum(words_size), 0)::bigint FROM blocks WHERE project_id = %(project_id)s
