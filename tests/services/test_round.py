@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tithe.contracts.projects import Project, ProjectSpec, Task
-from tithe.contracts.tasks import MESSAGES
+from tithe.contracts.tasks import MESSAGES, EmbedBlock
 from tithe.loop.audit import audit
 from tithe.loop.features import PoolVectors
 from tithe.loop.hand_out import hand_out
@@ -333,3 +333,27 @@ def test_labels_of_items_that_are_not_encoded_yet_wait_and_the_round_goes_on(run
         "ready",
         "the labels so far are of items that are not encoded yet",
     )
+
+
+def test_a_scorer_whose_model_is_another_than_the_pools_encodes_nothing_and_says_so(runtime: Runtime):
+    spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing")
+    project = runtime.database.run(lambda unit: projects.create(unit, spec))
+    items, _ = text_items(40, tests=0)
+    bring_in(runtime, project, items, block_rows=20)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        assert {block.encoder for block in pool.ready_blocks(unit, project.id)} == {"hashing/1/256"}
+        pool.forget_block(unit, project.id, 20)  # as if the other had been made where another model was
+        unit.connection.execute("UPDATE blocks SET encoder = 'hashing/0/256' WHERE start = 0")
+        jobs.again(unit, EmbedBlock(project_id=project.id, start=20))
+    before = sorted(runtime.settings.artifact_root().rglob("*.npy"))
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        state, reason = unit.connection.execute(
+            "SELECT state, last_error FROM jobs WHERE topic = 'block.embed' AND part = 20"
+        ).fetchone()
+        assert [block.start for block in pool.ready_blocks(unit, project.id)] == [0]
+    assert state == "failed"
+    assert "hashing/0/256, and this scorer's is hashing/1/256" in reason
+    assert "all scorers" in reason
+    assert sorted(runtime.settings.artifact_root().rglob("*.npy")) == before

@@ -221,3 +221,12 @@ def test_lost_word_states_of_many_blocks_cost_one_attempt(runtime: Runtime):
             break
     assert (last.state, last.failure) == ("ready", None)
     assert audit(runtime.database, runtime.artifacts) == []
+
+
+@pytest.mark.parametrize(("unit", "expected"), [("labels", "token_entropy_top"), ("words", "mnlp")])
+def test_a_project_of_entities_that_says_nothing_asks_by_its_model(runtime: Runtime, unit: str, expected: str):
+    project, truth = entity_project(runtime, strategy=None, budget_unit=unit, near_duplicate=None)
+    work_off(runtime)
+    label(runtime, project, truth, 40)
+    work_off(runtime)
+    assert {item.chosen_by for item in hand_out(runtime.database, project.id, "bob", 10).items} == {expected}

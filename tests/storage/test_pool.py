@@ -69,6 +69,23 @@ def test_a_block_remembers_the_file_of_its_words_until_it_is_forgotten(database:
         assert pool.kept_states_bytes(unit, filled.id) == 0
 
 
+def test_a_pool_knows_whose_vectors_it_has_until_all_of_them_are_forgotten(database: Database, filled: Project):
+    file = {"sha256": "0", "size": 1, "dimension": 2}
+    with database.unit() as unit:
+        assert pool.encoder_of(unit, filled.id) is None
+        pool.mark_block_ready(unit, filled.id, 0, path="x", **file)
+        assert pool.encoder_of(unit, filled.id) is None
+        pool.mark_block_ready(unit, filled.id, 2, path="y", encoder="hashing/1/256", **file)
+        assert pool.encoder_of(unit, filled.id) == "hashing/1/256"
+        assert [block.encoder for block in pool.ready_blocks(unit, filled.id)] == [None, "hashing/1/256"]
+        pool.mark_block_ready(unit, filled.id, 0, path="x", encoder="hashing/2/256", **file)
+        assert pool.encoder_of(unit, filled.id) == "hashing/2/256"
+        for start in (0, 2):
+            pool.forget_block(unit, filled.id, start)
+        assert pool.encoder_of(unit, filled.id) is None
+        assert [getattr(pool.block(unit, filled.id, start), "encoder", "") for start in (0, 2)] == [None, None]
+
+
 def test_half_of_what_is_to_be_known_of_a_file_of_words_is_refused(database: Database, filled: Project):
     with pytest.raises(psycopg.errors.CheckViolation), database.unit() as unit:
         unit.connection.execute("UPDATE blocks SET words = 3")

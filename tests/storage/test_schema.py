@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tithe.contracts.projects import Project
-from tithe.storage import migrate
+from tithe.contracts.projects import Project, ProjectSpec, Task
+from tithe.storage import migrate, projects
 from tithe.storage.database import Database
 from tithe.storage.queries import queries
 
@@ -27,6 +27,22 @@ def test_an_empty_database_reaches_the_newest_schema(postgres: str):
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute("DROP DATABASE empty_one WITH (FORCE)")
+
+
+def test_the_metric_of_entities_is_read_from_the_task_and_not_stored_where_older_versions_read(database: Database):
+    """While a version is rolled out, processes of the one before list the same projects."""
+    people = ProjectSpec(name="people", task=Task.TOKENS, labels=["PER"])
+    topics = ProjectSpec(name="topics", task=Task.MULTILABEL, labels=["a", "b"], metric="accuracy")
+    made = [database.run(lambda unit, spec=spec: projects.create(unit, spec)) for spec in (people, topics)]
+    assert [one.metric for one in made] == ["entity_f1", "accuracy"]
+    with database.unit() as unit:
+        stored = unit.connection.execute("SELECT name, metric FROM projects").fetchall()
+        assert dict(stored) == {"people": "macro_f1", "topics": "accuracy"}
+        # A project of that version may have either.
+        unit.connection.execute("UPDATE projects SET metric = 'accuracy' WHERE name = 'people'")
+        assert {one.name: one.metric for one in projects.page(unit, None, 10)} == {
+            "people": "entity_f1", "topics": "accuracy"
+        }  # fmt: skip
 
 
 LARGE = [

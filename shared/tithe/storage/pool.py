@@ -181,7 +181,10 @@ def mark_block_ready(
     unit: Unit, project_id: UUID, start: int, *, path: str, sha256: str, size: int, dimension: int,
     words: StoredWords | None = None, encoder: str | None = None,
 ) -> None:  # fmt: skip
-    """Point the block at its file, and at that of its words' states (None: none are kept); note whose vectors they are."""
+    """Point the block at its file, and at that of its words' states; None: none are kept.
+
+    `encoder`: the identity of what computed the vectors.
+    """
     unit.run(
         "pool.block_ready", project_id=project_id, start=start, path=path, sha256=sha256, size=size,
         dimension=dimension, words_path=words and words.path, words_sha256=words and words.sha256,

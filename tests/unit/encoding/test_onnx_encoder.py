@@ -33,8 +33,8 @@ def test_onnx_runtime_reads_what_torch_reads(cache, exported, tiny_models):
 
     ours = OnnxEncoder(str(tiny_models["bert"]), cache=cache, layers=(-1, 1, 0)).read(DOCUMENTS)
     theirs = TorchEncoder(str(tiny_models["bert"]), precision="float32", layers=(-1, 1, 0)).read(DOCUMENTS)
-    np.testing.assert_allclose(ours.vectors, theirs.vectors, atol=1e-5)
-    np.testing.assert_allclose(ours.words, theirs.words, atol=1e-4)
+    np.testing.assert_allclose(ours.vectors, theirs.vectors, atol=1e-4)
+    np.testing.assert_allclose(ours.words, theirs.words, atol=1e-3)
 
 
 def test_a_model_is_exported_once(cache, exported, tiny_models):

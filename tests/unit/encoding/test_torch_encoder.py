@@ -51,7 +51,7 @@ def test_vectors_are_the_mean_of_the_models_own_states(encoder, name, tiny_model
     assert vectors.dtype == np.float32
     for text, vector in zip(TEXTS, vectors, strict=True):
         mean = by_hand(tiny_models[name], encoder._reader.subwords.ids(text))[-1].mean(axis=0)
-        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=2e-6)
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=2e-5)
 
 
 def test_words_are_the_means_of_their_subwords_in_the_layers_asked_for(name, tiny_models):
@@ -64,11 +64,11 @@ def test_words_are_the_means_of_their_subwords_in_the_layers_asked_for(name, tin
         side_by_side = np.concatenate([states[3], states[0], states[2]], axis=1)
         for word, row in enumerate(found.words[found.starts[number] : found.starts[number + 1]]):
             mine = side_by_side[piece.pairs.subwords[piece.pairs.words == word]]
-            np.testing.assert_allclose(row, mine.mean(axis=0), atol=1e-5)
+            np.testing.assert_allclose(row, mine.mean(axis=0), atol=1e-4)
 
 
 def test_reading_gives_the_vectors_that_encoding_gives(encoder):
-    np.testing.assert_allclose(encoder.read(DOCUMENTS).vectors, encoder.encode(TEXTS), atol=2e-6)
+    np.testing.assert_allclose(encoder.read(DOCUMENTS).vectors, encoder.encode(TEXTS), atol=2e-5)
 
 
 def test_a_long_text_is_read_to_its_end(encoder):
@@ -82,12 +82,12 @@ def test_neighbours_order_and_threads_change_nothing(encoder, name, tiny_models)
     several = TorchEncoder(str(tiny_models[name]), precision="float32", threads=3)
     several._reader.most_tokens = 48
     others = several.read(DOCUMENTS)
-    np.testing.assert_allclose(others.words, together.words, atol=1e-5)
+    np.testing.assert_allclose(others.words, together.words, atol=1e-4)
     for number, document in enumerate(DOCUMENTS):
         alone = encoder.read([document])
-        np.testing.assert_allclose(alone.vectors[0], together.vectors[number], atol=2e-6)
+        np.testing.assert_allclose(alone.vectors[0], together.vectors[number], atol=2e-5)
         rows = slice(*together.starts[number : number + 2])
-        np.testing.assert_allclose(alone.words, together.words[rows], atol=1e-5)
+        np.testing.assert_allclose(alone.words, together.words[rows], atol=1e-4)
 
 
 def test_nothing_to_read_is_empty(encoder):
@@ -120,8 +120,8 @@ def test_packed_states_are_the_models_own(kin, dtype, tiny_models):
         for layer, states in zip((3, 1), found, strict=True):
             expected = [by_hand(tiny_models[kin], each)[layer] for each in ids]
             off = (states.float() - torch.from_numpy(np.concatenate(expected))).abs()
-            assert off.max() < (2e-5 if dtype == torch.float32 else 0.2)
-            assert off.mean() < (2e-6 if dtype == torch.float32 else 0.02)
+            assert off.max() < (1e-4 if dtype == torch.float32 else 0.2)
+            assert off.mean() < (1e-5 if dtype == torch.float32 else 0.02)
 
 
 def test_without_onednn_the_numbers_stay(tiny_models, monkeypatch):
@@ -130,7 +130,7 @@ def test_without_onednn_the_numbers_stay(tiny_models, monkeypatch):
     usual = TorchEncoder(str(tiny_models["bert"]), precision="float32").read(DOCUMENTS)
     monkeypatch.setattr(dense, "has_onednn", lambda: False)
     plain = TorchEncoder(str(tiny_models["bert"]), precision="float32").read(DOCUMENTS)
-    np.testing.assert_allclose(plain.words, usual.words, atol=1e-5)
+    np.testing.assert_allclose(plain.words, usual.words, atol=1e-4)
 
 
 def test_a_batch_that_memory_does_not_hold_is_halved(encoder, monkeypatch):
@@ -148,7 +148,7 @@ def test_a_batch_that_memory_does_not_hold_is_halved(encoder, monkeypatch):
 
     monkeypatch.setattr(encoder._reader, "forward", Small())
     found = encoder.read(DOCUMENTS)
-    np.testing.assert_allclose(found.words, expected.words, atol=1e-5)
+    np.testing.assert_allclose(found.words, expected.words, atol=1e-4)
     assert max(tried) > 1
     assert encoder._reader.most_tokens < 100
 
@@ -169,7 +169,7 @@ def test_the_folder_says_how_to_pool(mode, tmp_path, tiny_models, with_modules):
         "cls": states[0], "max": states.max(axis=0), "lasttoken": states[-1],
         "mean_sqrt_len_tokens": states.sum(axis=0), "weightedmean": np.arange(1, len(states) + 1) @ states,
     }[mode]  # fmt: skip
-    np.testing.assert_allclose(encoder.encode(TEXTS[:1])[0], pooled / np.linalg.norm(pooled), atol=2e-6)
+    np.testing.assert_allclose(encoder.encode(TEXTS[:1])[0], pooled / np.linalg.norm(pooled), atol=2e-5)
 
 
 def test_another_window_precision_or_model_is_another_identity(tiny_models):

@@ -1,15 +1,20 @@
-"""Which layers' states describe a word, where nothing else is asked for."""
+"""Which layers' states describe a word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Side by side: 0 is the embeddings, 1 the first layer's output; -1 the last layer's, -2 the one before.
-WORD_LAYERS: tuple[int, ...] = (-1,)
 
-
-def resolve(layers: Sequence[int], depth: int) -> list[int]:
+def resolve(layers: Sequence[int] | None, depth: int) -> list[int]:
     """The layers counted from the front, of a model with `depth` of them.
+
+    Parameters
+    ----------
+    layers
+        Side by side: 0 is the embeddings, 1 the first layer's output; -1 the last layer's, -2 the one before. None: the
+        middle one, which knows most of a word (docs/decisions/0012-tagger.md).
+    depth
+        Layers of the model.
 
     Raises
     ------
@@ -18,9 +23,11 @@ def resolve(layers: Sequence[int], depth: int) -> list[int]:
 
     Examples
     --------
-    >>> resolve((-1, 3), 6)
-    [6, 3]
+    >>> resolve((-1, 3), 6), resolve(None, 6), resolve(None, 12)
+    ([6, 3], [3], [6])
     """
+    if layers is None:
+        return [(depth + 1) // 2]
     if not layers:
         raise ValueError("a word's state needs at least one layer")
     for layer in layers:

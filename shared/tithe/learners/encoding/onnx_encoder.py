@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tithe.learners.encoding import onnx_export, onnx_forward, source
-from tithe.learners.encoding.layers import WORD_LAYERS, resolve
+from tithe.learners.encoding.layers import resolve
 from tithe.learners.encoding.onnx_forward import OnnxForward
 from tithe.learners.encoding.reading import Reader
 from tithe.learners.encoding.recipe import Recipe, recipe
@@ -38,7 +38,8 @@ class OnnxEncoder:
     cache
         Folder of exported models; by default ``TITHE_MODEL_CACHE``, else ``tithe/onnx`` in the user's cache folder.
     layers
-        Whose states describe a word, side by side. A ready-made model may know the last one only.
+        Whose states describe a word, side by side; None: the middle one, or of a ready-made model that knows its last
+        one only, this.
     max_tokens
         Fewer tokens read at once than the model allows.
 
@@ -54,7 +55,7 @@ class OnnxEncoder:
         *,
         threads: int = 1,
         cache: Path | None = None,
-        layers: Sequence[int] = WORD_LAYERS,
+        layers: Sequence[int] | None = None,
         max_tokens: int | None = None,
     ) -> None:
         folder = source.model_folder(name)
@@ -71,7 +72,8 @@ class OnnxEncoder:
         forward = _forward(file, found, layers)
         self._reader = Reader(subwords, forward, most_tokens=onnx_forward.MOST_TOKENS, threads=threads)
         self.dimension, self.word_dimension = forward.dimension, forward.word_dimension
-        self.identity = f"onnx/{source.fingerprint([file, *source.beside(folder)])}/{most}"
+        layer = "middle" if layers is None else "+".join(map(str, layers))
+        self.identity = f"onnx/{source.fingerprint([file, *source.beside(folder)])}/{most}/{layer}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """As :meth:`tithe.learners.protocol.Encoder.encode`."""
@@ -88,7 +90,7 @@ def default_cache() -> Path:
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tithe" / "onnx"
 
 
-def _forward(file: Path, found: Recipe, layers: Sequence[int]) -> OnnxForward:
+def _forward(file: Path, found: Recipe, layers: Sequence[int] | None) -> OnnxForward:
     """The session, with the outputs that its file has."""
     depth, width = int(found.config["num_hidden_layers"]), int(found.config["hidden_size"])
     numbers = resolve(layers, depth)
@@ -99,6 +101,8 @@ def _forward(file: Path, found: Recipe, layers: Sequence[int]) -> OnnxForward:
         if last is None:
             raise ModelUnusable(f"{file} has no output {' or '.join(_LAST)}, but {', '.join(outputs)}",
                                 remedy="export it as a feature extractor, with the states of its tokens")  # fmt: skip
+        if layers is None:
+            numbers = [depth]
         if set(numbers) != {depth}:
             raise ModelUnusable(f"{file} knows its last layer only", remedy="ask for layers=(-1,), or export it anew")
         names[depth] = last

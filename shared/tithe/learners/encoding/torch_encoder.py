@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tithe.learners.encoding import source, torch_model
-from tithe.learners.encoding.layers import WORD_LAYERS, resolve
+from tithe.learners.encoding.layers import resolve
 from tithe.learners.encoding.reading import Batch, Reader, States
 from tithe.learners.encoding.recipe import Recipe
 from tithe.learners.encoding.subwords import ModelUnusable, Subwords
@@ -53,7 +53,7 @@ class TorchEncoder:
         *,
         threads: int = 1,
         precision: Precision = "auto",
-        layers: Sequence[int] = WORD_LAYERS,
+        layers: Sequence[int] | None = None,
         max_tokens: int | None = None,
     ) -> None:
         torch_model.check_torch()
@@ -75,7 +75,7 @@ class TorchEncoder:
         self.dimension = self._whole.dimension if self._whole else forward.dimension
         self.word_dimension = forward.word_dimension
         digits = source.fingerprint([*source.check_weights(recipe.transformer), *source.beside(folder)])
-        self.identity = f"torch/{digits}/{most}/{str(dtype).removeprefix('torch.')}"
+        self.identity = f"torch/{digits}/{most}/{str(dtype).removeprefix('torch.')}/{forward.layers}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """As :meth:`tithe.learners.protocol.Encoder.encode`."""
@@ -94,14 +94,15 @@ class TorchEncoder:
 class _TorchForward:
     """Pools and folds where the states are: from a GPU only what is asked for comes back."""
 
-    def __init__(self, model: Any, recipe: Recipe, layers: Sequence[int], states_of: StatesOf) -> None:
+    def __init__(self, model: Any, recipe: Recipe, layers: Sequence[int] | None, states_of: StatesOf) -> None:
         depth = int(model.config.num_hidden_layers)
         self._modes = recipe.pooling
         self._layers = resolve(layers, depth)
+        self.layers = "+".join(map(str, self._layers))
         self._depth = depth
         self._states_of = states_of
         self.dimension = int(model.config.hidden_size) * len(recipe.pooling)
-        self.word_dimension = int(model.config.hidden_size) * len(layers)
+        self.word_dimension = int(model.config.hidden_size) * len(self._layers)
 
     def __call__(self, batch: Batch) -> States:
         import torch
