@@ -40,11 +40,11 @@ def test_vectors_of_another_encoder_are_refused_with_both_names_and_what_to_do(d
 
 def test_the_same_model_in_another_precision_is_the_same_encoder(database: Database, project: Project):
     fill(database, project, [line(n) for n in range(20)])
-    finish(database, project, 0, "torch/aaaa/256/float32")
-    finish(database, project, 10, "torch/aaaa/256/bfloat16")
+    finish(database, project, 0, "torch/aaaa/256/float32/3")
+    finish(database, project, 10, "torch/aaaa/256/bfloat16/3")
     with database.unit() as unit:
         assert [block.encoder for block in pool.ready_blocks(unit, project.id)] == [
-            "torch/aaaa/256/float32", "torch/aaaa/256/bfloat16"
+            "torch/aaaa/256/float32/3", "torch/aaaa/256/bfloat16/3"
         ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from tithe.artifacts import BlockWriter, Float16
 from tithe.contracts.projects import Project, Task
 from tithe.contracts.tasks import EmbedBlock
-from tithe.errors import Hopeless, StaleClaim
+from tithe.errors import Hopeless
 from tithe.learners.word_features import portions, read_features
 from tithe.learners.words import Int64
 from tithe.loop import ingest, same_encoder
@@ -140,13 +140,7 @@ def _finish(
             encoder=block.encoder,
         )
 
-    try:
-        runtime.database.run(work)
-    except StaleClaim:  # somebody newer has made its own files: these are nobody's
-        for key in (file.key, words and words.path):
-            if key:
-                runtime.artifacts.delete_prefix(key)
-        raise
+    runtime.database.run(work)
 
 
 def _given(runtime: Runtime, project: Project, start: int, stop: int) -> Iterator[_Part]:

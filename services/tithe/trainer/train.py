@@ -7,6 +7,7 @@ from uuid import uuid4
 from tithe.artifacts import ArtifactDamaged, ArtifactMissing
 from tithe.contracts.projects import Task
 from tithe.contracts.tasks import TrainRound
+from tithe.errors import Conflict
 from tithe.learners.protocol import NotEnoughClasses
 from tithe.learners.stored import StoredModel, model_from
 from tithe.loop import labeled
@@ -31,6 +32,8 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
         runtime.database.run(lambda unit: jobs.finish(unit, claim))
         return
     given = runtime.database.run(lambda unit: _read(unit, runtime, current))
+    if not given.blocks:  # all were lost, and are being made again: without them no label is followed
+        raise Conflict("no block of the pool is encoded at this moment", remedy="it is tried again in a while")
     # Before the round goes on, whether or not there is a model: its scorers ask how far the nearest labeled item is.
     labeled.follow(
         runtime.database, current.project_id, [ordinal for ordinal, _ in given.labels], given.vectors,

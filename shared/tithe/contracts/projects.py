@@ -109,7 +109,8 @@ _FEW_CLASSES = 8
 def default_strategy(task: Task, classes: int, unit: BudgetUnit = "labels") -> str | dict[str, float]:
     """How a project chooses that does not say: by measurement, docs/decisions/0008-default-strategy.md.
 
-    Of entities by docs/decisions/0013-entities-default.md: what gains most by the item or, where words are paid, by the word.
+    Of entities it is docs/decisions/0013-entities-default.md: what gains most by the item or, where words are paid, by
+    the word.
 
     Before there is a model something else chooses: :data:`tithe.choosing.mix.WITHOUT_MODEL`.
 
@@ -178,6 +179,7 @@ class ProjectSpec(BaseModel):
     )
     encoder: str | None = Field(
         default=None,
+        min_length=1,
         max_length=_LONGEST_ENCODER,
         description="minilm (default for texts), hashing, torch:, onnx: or static:NAME_OR_FOLDER; vectors need none",
     )

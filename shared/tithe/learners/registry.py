@@ -8,7 +8,7 @@ import re
 from importlib.metadata import entry_points
 from typing import cast
 
-from tithe.errors import BadInput
+from tithe.errors import BadInput, TitheError
 from tithe.learners.protocol import Encoder, Learner
 
 #: name → "module:Class". The class is called with ``threads=``.
@@ -101,8 +101,22 @@ def get_encoder(name: str, *, threads: int = 1) -> Encoder:
     check_encoder_name(name)
     family, colon, model = name.partition(":")
     if colon:
-        return cast("Encoder", _load(FAMILIES[family])(model, threads=threads))
+        return _made(name, _load(FAMILIES[family]), model, threads)
     return cast("Encoder", _load((_plugged("tithe.encoders") | ENCODERS)[name])(threads=threads))
+
+
+def _made(name: str, kind: type, model: str, threads: int) -> Encoder:
+    try:
+        return cast("Encoder", kind(model, threads=threads))
+    except (TitheError, MemoryError):
+        raise
+    except Exception as error:  # what strange files make libraries raise has no class of its own
+        from tithe.learners.encoding.unusable import ModelUnusable
+
+        raise ModelUnusable(
+            f"the model of the encoder {name!r} cannot be used: {type(error).__name__}: {str(error)[:300]}",
+            remedy="look at the files beside its weights (config.json, modules.json, tokenizer.json), or fetch it anew",
+        ) from error
 
 
 def get_learner(name: str = "linear") -> Learner:

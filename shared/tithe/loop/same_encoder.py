@@ -19,11 +19,10 @@ def vectors_of(identity: str) -> str:
 
     Examples
     --------
-    >>> vectors_of("torch/608c33e9ba7f/256/bfloat16"), vectors_of("hashing/1/256")
-    ('torch/608c33e9ba7f/256', 'hashing/1/256')
+    >>> vectors_of("torch/608c33e9ba7f/256/bfloat16/3"), vectors_of("hashing/1/256")
+    ('torch/608c33e9ba7f/256/3', 'hashing/1/256')
     """
-    rest, _, last = identity.rpartition("/")
-    return rest if last in _PRECISIONS else identity
+    return "/".join(part for part in identity.split("/") if part not in _PRECISIONS)
 
 
 def check(unit: Unit, project_id: UUID, identity: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tithe.learners.encoder_minilm import EncoderUnavailable
 from tithe.learners.encoding.onnx_encoder import OnnxEncoder
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.words import Document
 
 TEXTS = ["Ada Lovelace met Charles Babbage in London.", "", "🙂 Zürich 𝒜", "the quick brown fox jumps, " * 20]  # noqa: RUF001

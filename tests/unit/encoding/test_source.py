@@ -16,7 +16,8 @@ from tithe.learners.encoding.source import (
     model_folder,
     usable,
 )
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
+from tithe.learners.registry import get_encoder
 
 
 def tensors(path, values=4):
@@ -140,3 +141,28 @@ def test_a_default_prompt_is_read(folder):
     said = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(said))
     assert recipe(folder).prompt == "query: "
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", '{"model_type": "bert", "max_position_embeddings": "many"}'),
+        ("config.json", '{"model_type": "bert", "num_hidden_layers": "six", "hidden_size": 32}'),
+        ("modules.json", "[" * 100_000),
+        ("model.safetensors.index.json", "[1, 2]"),
+        ("config_sentence_transformers.json", '{"prompts": ["a"]}'),
+    ],
+)
+def test_what_strange_files_raise_is_told_as_the_models(tiny_models, tmp_path, file, content):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["bert"], folder)
+    (folder / file).write_text(content)
+    with pytest.raises(Hopeless) as told:
+        get_encoder(f"torch:{folder}")
+    assert str(folder) in told.value.message
+    assert told.value.remedy
+
+
+def test_a_name_longer_than_files_have_is_an_unknown_model():
+    with pytest.raises(Hopeless):
+        get_encoder("torch:/" + "a" * 300)

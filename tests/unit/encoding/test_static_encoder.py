@@ -8,7 +8,7 @@ import pytest
 model2vec = pytest.importorskip("model2vec", reason="model2vec is not installed")
 
 from tithe.learners.encoding.static_encoder import StaticEncoder  # noqa: E402
-from tithe.learners.encoding.subwords import ModelUnusable  # noqa: E402
+from tithe.learners.encoding.unusable import ModelUnusable  # noqa: E402
 from tithe.learners.registry import get_encoder  # noqa: E402
 from tithe.learners.words import Document  # noqa: E402
 

@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tithe.learners.encoding.subwords import ModelUnusable, Subwords
+from tithe.learners.encoding.subwords import Subwords
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.words import Document
 
 KINDS = ["wordpiece", "bytes", "bytes-untrimmed", "unigram"]

@@ -13,8 +13,8 @@ transformers = pytest.importorskip("transformers", reason="transformers is not i
 
 from tithe.learners.encoding import reading, torch_model  # noqa: E402
 from tithe.learners.encoding.packed import PackedBert, is_kin  # noqa: E402
-from tithe.learners.encoding.subwords import ModelUnusable  # noqa: E402
 from tithe.learners.encoding.torch_encoder import TorchEncoder  # noqa: E402
+from tithe.learners.encoding.unusable import ModelUnusable  # noqa: E402
 from tithe.learners.words import Document  # noqa: E402
 
 TEXTS = [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.protocol import NotEnoughClasses
 from tithe.learners.transformer.classifier import TransformerLearner, class_weights
 from tithe.learners.transformer.settings import TransformerSettings

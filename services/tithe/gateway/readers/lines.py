@@ -52,5 +52,5 @@ def _unmarked(start: bytes) -> bytes:
 def _too_long(number: int, limit_bytes: int) -> BadLine:
     return BadLine(
         number, "line_too_long", f"the line is longer than {limit_bytes:,} bytes",
-        "shorten it, send it as Parquet, or raise TITHE_LINE_LIMIT_BYTES",
+        "shorten it or raise TITHE_LINE_LIMIT_BYTES; long vectors may come as Parquet",
     )  # fmt: skip

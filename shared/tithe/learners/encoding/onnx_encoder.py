@@ -11,7 +11,8 @@ from tithe.learners.encoding.layers import resolve
 from tithe.learners.encoding.onnx_forward import OnnxForward
 from tithe.learners.encoding.reading import Reader
 from tithe.learners.encoding.recipe import Recipe, recipe
-from tithe.learners.encoding.subwords import ModelUnusable, Subwords
+from tithe.learners.encoding.subwords import Subwords
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.protocol import Float32, Progress
 from tithe.learners.words import Document, Read
 
@@ -66,6 +67,8 @@ class OnnxEncoder:
                 f"after pooling, the model in {folder} goes through {', '.join(found.beyond)}, which only the encoder"
                 " 'torch:…' computes"
             )
+        # Exported here, a model is known by its weights: another machine's exporter may write other bytes.
+        weights = [file] if file else source.check_weights(found.transformer)
         file = file or onnx_export.exported(folder, found, cache or default_cache())
         most = min(max_tokens or found.max_tokens, found.max_tokens)
         subwords = Subwords(source.tokenizer_file(found.transformer), most, lower=found.lower, prompt=found.prompt)
@@ -73,7 +76,7 @@ class OnnxEncoder:
         self._reader = Reader(subwords, forward, most_tokens=onnx_forward.MOST_TOKENS, threads=threads)
         self.dimension, self.word_dimension = forward.dimension, forward.word_dimension
         layer = "middle" if layers is None else "+".join(map(str, layers))
-        self.identity = f"onnx/{source.fingerprint([file, *source.beside(folder)])}/{most}/{layer}"
+        self.identity = f"onnx/{source.fingerprint([*weights, *source.beside(folder)])}/{most}/{layer}"
 
     def encode(self, texts: Sequence[str], *, progress: Progress | None = None) -> Float32:
         """As :meth:`tithe.learners.protocol.Encoder.encode`."""

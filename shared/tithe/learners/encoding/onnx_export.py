@@ -13,7 +13,7 @@ import numpy as np
 
 from tithe.learners.encoding import source, torch_model
 from tithe.learners.encoding.recipe import Recipe
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 
 #: Beyond this many bytes of weights one protocol buffer does not hold them, and they go into a file beside it.
 _ONE_FILE = 1_500_000_000

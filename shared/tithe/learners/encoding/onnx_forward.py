@@ -12,7 +12,7 @@ from tithe.learners import onnx_bytes
 from tithe.learners.encoding.alignment import add_up
 from tithe.learners.encoding.pooling import pool
 from tithe.learners.encoding.reading import Batch, States
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.protocol import Float32
 
 #: Tokens of a padded batch: more gain nothing, and what passes between operators leaves the cache.

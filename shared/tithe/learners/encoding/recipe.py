@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tithe.learners.encoding.pooling import MODES
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 
 _OLD_NAMES = {
     "pooling_mode_cls_token": "cls",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tithe.errors import Hopeless, Unavailable
 from tithe.learners.encoder_minilm import packaged_file
 from tithe.learners.encoding.recipe import Recipe, read_json, recipe
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 
 #: What is fetched of a model: weights that are no program, and the small files that say how to use them.
 _PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model")

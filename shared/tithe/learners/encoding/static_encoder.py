@@ -13,7 +13,8 @@ from tithe.learners.encoder_minilm import EncoderUnavailable
 from tithe.learners.encoding import source
 from tithe.learners.encoding.alignment import Pairs, add_up, mean, overlaps
 from tithe.learners.encoding.reading import unit_rows
-from tithe.learners.encoding.subwords import ModelUnusable, whole
+from tithe.learners.encoding.subwords import whole
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.protocol import Float32, Progress
 from tithe.learners.words import Document, Read
 

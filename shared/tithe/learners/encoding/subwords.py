@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tithe.errors import Hopeless
 from tithe.learners.encoding.alignment import Pairs, overlaps
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.encoding.windows import Window, windows
 from tithe.learners.words import Document
 
@@ -19,12 +19,6 @@ _OVERLAP = 0.25
 #: Texts that show which special tokens stand around a text: the first that the tokenizer keeps anything of.
 _SAMPLES = ("a", "1", "the", "的", "и")
 Ids = NDArray[np.int64]
-
-
-class ModelUnusable(Hopeless):
-    """The model's files are damaged, or of a kind that Tithe does not read."""
-
-    code = "model_unusable"
 
 
 class Piece(NamedTuple):

@@ -11,8 +11,9 @@ from tithe.learners.encoding import source, torch_model
 from tithe.learners.encoding.layers import resolve
 from tithe.learners.encoding.reading import Batch, Reader, States
 from tithe.learners.encoding.recipe import Recipe
-from tithe.learners.encoding.subwords import ModelUnusable, Subwords
+from tithe.learners.encoding.subwords import Subwords
 from tithe.learners.encoding.torch_model import Precision, StatesOf
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.protocol import Float32, Progress
 from tithe.learners.words import Document, Read
 

@@ -11,7 +11,8 @@ from tithe.learners.encoding.dense import computes_bfloat16
 from tithe.learners.encoding.packed import PackedBert, is_kin
 from tithe.learners.encoding.reading import TooMuchAtOnce
 from tithe.learners.encoding.recipe import Recipe
-from tithe.learners.encoding.subwords import Ids, ModelUnusable
+from tithe.learners.encoding.subwords import Ids
+from tithe.learners.encoding.unusable import ModelUnusable
 
 Precision = Literal["auto", "float32", "bfloat16"]
 #: Sequences and layers in; for each layer the tokens' states, sequence after sequence without padding.
@@ -25,12 +26,19 @@ _GPU_SHARE = 0.5
 
 def check_torch(*more: str) -> None:
     """Raise EncoderUnavailable, which says what to install, where torch, transformers or one of `more` is missing."""
-    missing = next((name for name in ("torch", "transformers", *more) if importlib.util.find_spec(name) is None), None)
+    missing = next((name for name in ("torch", "transformers", *more) if not _installed(name)), None)
     if missing is not None:
         raise EncoderUnavailable(
             f"this encoder needs {missing}, which is not installed",
-            remedy="pip install 'tithe[text]', or choose the encoder 'minilm', which needs no torch",
+            remedy="make setup-text, or pip install 'tithe[text]'; the encoder 'minilm' needs no torch",
         )
+
+
+def _installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:
+        return False
 
 
 def chosen_device() -> Any:

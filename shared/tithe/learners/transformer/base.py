@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tithe.learners.encoding.source import model_folder
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 
 
 def folder_of(base: str | Path) -> Path:

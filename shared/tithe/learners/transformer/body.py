@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tithe.learners.encoding.source import usable
-from tithe.learners.encoding.subwords import ModelUnusable
+from tithe.learners.encoding.unusable import ModelUnusable
 from tithe.learners.transformer.quiet import quiet
 
 if TYPE_CHECKING:
