@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pytest
 
 from tithe.contracts.projects import Project, ProjectSpec, Task
+from tithe.errors import StaleClaim
 from tithe.learners.encoder_hashing import HashingEncoder
 from tithe.learners.tagging.tagger_model import WordTagger
 from tithe.loop.audit import audit
@@ -15,7 +17,9 @@ from tithe.loop.hand_out import hand_out
 from tithe.loop.reading import Items
 from tithe.runtime import Runtime
 from tithe.storage import checks, pool, projects, rounds
+from tithe.storage.database import Unit
 from tithe.strategies.catalog import CATALOG
+from tithe.trainer.progress import telling
 
 from .entities_at_hand import entity_items
 from .turning import bring_in, label, work_off
@@ -230,3 +234,30 @@ def test_a_project_of_entities_that_says_nothing_asks_by_its_model(runtime: Runt
     label(runtime, project, truth, 40)
     work_off(runtime)
     assert {item.chosen_by for item in hand_out(runtime.database, project.id, "bob", 10).items} == {expected}
+
+
+def test_how_far_a_fit_is_stands_beside_its_round_and_a_round_that_is_over_ends_the_fit(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tithe.trainer.progress._EVERY_SECONDS", 0.0)
+    shares: list[float] = []
+    real = rounds.note_training
+
+    def noting(unit: Unit, round_id: UUID, share: float) -> bool:
+        shares.append(share)
+        noted = real(unit, round_id, share)
+        assert rounds.get(unit, round_id).facts["training"] == share
+        return noted
+
+    monkeypatch.setattr(rounds, "note_training", noting)
+    project, truth = entity_project(runtime)
+    work_off(runtime)
+    label(runtime, project, truth, 20)
+    work_off(runtime)
+    last = last_round(runtime, project)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert "training" not in last.facts
+    monkeypatch.setattr(rounds, "note_training", real)
+    with pytest.raises(StaleClaim):
+        telling(runtime, last.id)(1, 2)

@@ -40,7 +40,13 @@ def script(page: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/how-to/label-over-http.md", "docs/how-to/label-entities.md", "docs/strategies.md"]
+    "page",
+    [
+        "docs/how-to/label-over-http.md",
+        "docs/how-to/label-entities.md",
+        "docs/how-to/choose-an-encoder.md",
+        "docs/strategies.md",
+    ],
 )
 def test_a_page_works_as_it_is_written(url: str, tmp_path: Path, page: str):
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -149,6 +149,8 @@ def _round(now: Status) -> str:
     if now.round is None:
         return "none running"
     done = f", {now.round.shards_done} of {now.round.shards} shards" if now.round.shards else ""
+    if now.round.training is not None:
+        done = f", {now.round.training:.0%}"
     return f"{now.round.number}: {now.round.state}{done}"
 
 

@@ -107,6 +107,7 @@ def _running(unit: Unit, current: Round | None) -> RunningRound | None:
     return RunningRound(
         number=current.number, state=current.state, reason=current.reason, requested_at=current.requested_at,
         shards_done=shards_done, shards=shards, rows_done=rows_done, rows=rows,
+        training=current.facts.get("training") if current.state == "training" else None,
     )  # fmt: skip
 
 

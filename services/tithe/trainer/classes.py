@@ -21,6 +21,7 @@ from tithe.loop.reading import Items
 from tithe.runtime import Runtime
 from tithe.storage.rounds import Round
 from tithe.trainer.given import Fitted, Given, Labels, opinions
+from tithe.trainer.progress import telling
 
 Targets = npt.NDArray[Any]
 _SAMPLE_ROWS = 3000
@@ -73,8 +74,9 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
 
         settings = TransformerSettings(threads=runtime.settings.encoder_threads)
         model = TransformerLearner(project.encoder or "").fit(
-            seen.read, seen.targets, classes, task=task, metric=metric, seed=seed, members=members, settings=settings
-        )
+            seen.read, seen.targets, classes, task=task, metric=metric, seed=seed, members=members, settings=settings,
+            progress=telling(runtime, given.round.id),
+        )  # fmt: skip
     else:
         head = previous if isinstance(previous, LinearModel) else None
         model = get_learner().fit(

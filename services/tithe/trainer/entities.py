@@ -18,6 +18,7 @@ from tithe.learners.words import Document, Entity, Int64
 from tithe.loop.reading import READ_WORDS, Items
 from tithe.runtime import Runtime
 from tithe.trainer.given import Fitted, Given, Labels, opinions
+from tithe.trainer.progress import telling
 
 Marked = Sequence[tuple[int, int, int]]  #: entities of a document: first word, stop, type
 
@@ -68,7 +69,7 @@ def _side(
 def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | None) -> Fitted:
     """Fit, and measure on the held-out items. Raises NotEnoughClasses while no entity is marked."""
     project, seed, members = given.project, given.round.seed, runtime.settings.committee_members
-    types = len(project.labels)
+    types, tell = len(project.labels), telling(runtime, given.round.id)
     model: Any
     if project.learner == "transformer":
         from tithe.learners.transformer.settings import TransformerSettings
@@ -76,10 +77,14 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
 
         settings = TransformerSettings(threads=runtime.settings.encoder_threads)
         learner = TransformerTagLearner(project.encoder or "")
-        model = learner.fit(seen.documents, seen.marked, types, seed=seed, members=members, settings=settings)
+        model = learner.fit(
+            seen.documents, seen.marked, types, seed=seed, members=members, settings=settings, progress=tell
+        )
     else:
         words, starts = seen.items.words(seen.ordinals)
-        model = TagLearner().fit(words, starts, seen.marked, types, seed=seed, members=members, previous=previous)
+        model = TagLearner().fit(
+            words, starts, seen.marked, types, seed=seed, members=members, previous=previous, progress=tell
+        )
     facts = {"spans_left_out": seen.left_out} if seen.left_out else {}
     if not seen.held_out_count:
         return Fitted(model, None, facts)

@@ -58,6 +58,7 @@ class RunningRound(Told):
     shards: int
     rows_done: int
     rows: int
+    training: float | None = Field(default=None, description="share of the fit that is done; null: not known")
 
 
 class ModelState(Told):

@@ -152,6 +152,11 @@ def to_training(unit: Unit, round_id: UUID) -> bool:
     return unit.run("rounds.to_training", id=round_id) == 1
 
 
+def note_training(unit: Unit, round_id: UUID, share: float) -> bool:
+    """Note how far the fit is, in [0, 1]; False: the round does not train any more."""
+    return unit.run("rounds.note_training", id=round_id, share=share) > 0
+
+
 def to_scoring(unit: Unit, round_id: UUID, model_id: UUID | None, pool_count: int, facts: dict[str, Any]) -> bool:
     """requested or training → scoring `pool_count` rows, with the model it scores with (None: there is none)."""
     values = {"id": round_id, "model_id": model_id, "pool_count": pool_count}

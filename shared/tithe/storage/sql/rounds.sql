@@ -41,8 +41,13 @@ WHERE id = %(id)s AND state IN ('requested', 'training')
 
 -- name: to_scoring
 UPDATE rounds SET state = 'scoring', scoring_at = clock_timestamp(), model_id = %(model_id)s,
-    pool_count = %(pool_count)s, facts = facts || %(facts)s
+    pool_count = %(pool_count)s, facts = (facts - 'training') || %(facts)s
 WHERE id = %(id)s AND state IN ('requested', 'training')
+
+-- name: note_training
+-- How far the fit is; no row: nobody waits for it any more.
+UPDATE rounds SET facts = facts || jsonb_build_object('training', %(share)s::double precision)
+WHERE id = %(id)s AND state = 'training'
 
 -- name: to_selecting
 UPDATE rounds SET state = 'selecting', selecting_at = clock_timestamp() WHERE id = %(id)s AND state = 'scoring'
