@@ -24,12 +24,15 @@
     ├── UnsupportedMedia            415    unsupported_media
     ├── Unavailable                 503    unavailable          a server we lean on does not answer
     │   ├── EncoderUnavailable      503    encoder_unavailable  in tithe.learners.encoder_minilm
+    │   ├── ModelUnreachable        503    model_unreachable    in tithe.learners.encoding.source
     │   ├── TorchMissing            503    torch_missing        in tithe.learners.extra
     │   └── GatewayLeaves           503    unavailable          in tithe.gateway.intake
     └── WorkFailed                  500    work_failed          a worker's own failures, never seen over HTTP
         ├── StaleClaim              500    stale_claim          somebody newer owns the job: stop, write nothing
         ├── BlockLost               500    block_lost           a feature block's file is gone: it is made again
         ├── Hopeless                500    hopeless             trying again cannot help: fail the round now
+        │   ├── UnknownModel        500    unknown_model        in tithe.learners.encoding.source
+        │   ├── ModelUnusable       500    model_unusable       in tithe.learners.encoding.unusable
         │   └── TrainingDiverged    500    training_diverged    in tithe.learners.transformer.training
         ├── ArtifactMissing         500    artifact_missing     in tithe.artifacts
         ├── ArtifactDamaged         500    artifact_damaged     in tithe.artifacts

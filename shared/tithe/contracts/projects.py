@@ -232,6 +232,17 @@ class ProjectSpec(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _entity_types_are_no_tags(self) -> Self:
+        if self.task is Task.TOKENS:
+            tagged = {label[2:] for label in self.labels if label[:2] == "B-"} & {
+                label[2:] for label in self.labels if label[:2] == "I-"
+            }
+            if tagged:
+                types = ", ".join(sorted(tagged)[:5])
+                raise ValueError(f"labels are entity types, not tags: send {types}, without B-, I- and O")
+        return self
+
+    @model_validator(mode="after")
     def _what_is_tuned_is_a_transformer(self) -> Self:
         if self.learner == "transformer" and (fault := no_transformer(self.task, self.encoder)):
             raise ValueError(f"learner: {fault[0]}; {fault[1]}")
