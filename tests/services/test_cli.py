@@ -110,6 +110,12 @@ def test_an_import_of_which_nothing_was_taken_fails(gateway: str, tmp_path: Path
     tithe("project", "create", "mail", "-l", "ham,spam", "--encoder", "hashing")
     result = tithe("import", str(items(tmp_path / "mail.jsonl", ["{", "[]"])), "-p", "mail", ok=False)
     assert "not one of 2 lines could be taken" in result.stderr
+    assert "2 lines were not taken" in result.stdout
+    assert "send lines such as" in result.stdout  # the second line's remedy
+    more = tithe("import", str(items(tmp_path / "m.jsonl", ['{"text": "a", "x": 1}'])), "-p", "mail", ok=False)
+    assert "--extra meta" in more.stdout
+    assert "--extra meta" in more.stderr
+    assert "?extra" not in more.output
     named = items(tmp_path / "mail.txt", ["{}"])
     assert "--format" in tithe("import", str(named), "-p", "mail", ok=False).stderr
 
@@ -123,6 +129,27 @@ def test_status_tells_of_all_projects_and_of_one(gateway: str, tmp_path: Path):
     assert "12: 0 labeled, 0 skipped, 12 unlabeled, 0 held out" in one
     assert json.loads(tithe("status", "mail", "--json").output)["counts"]["items"] == 12
     assert json.loads(tithe("status", "--json").output)[0]["name"] == "mail"
+
+
+def test_what_users_and_servers_wrote_is_shown_as_it_is(gateway: str, tmp_path: Path, runtime: Runtime):
+    name = "a [bold]b[/x] :bell:"
+    tithe("project", "create", name, "-l", "[red],spam", "--encoder", "hashing", "--budget", "9")
+    lines = ['{"text": "t", "label": "[red]"}', '{"text": "u"}']
+    tithe("import", str(items(tmp_path / "m.jsonl", lines)), "-p", name)
+    assert "labeling" in tithe("status", name).output
+    with runtime.database.unit() as unit:
+        unit.connection.execute(
+            "UPDATE jobs SET state = 'failed', ended_at = now(), last_error = %s WHERE topic = 'block.embed'",
+            ("pip install 'tithe[text]'",),
+        )
+    one = tithe("status", name).output
+    assert "pip install 'tithe[text]'" in one
+    assert "[red] 1" in one
+    assert "encoding fails" in one
+    assert "encoding fails" in tithe("status").output
+    for command in (("status",), ("project", "list"), ("status", name)):
+        assert name in tithe(*command).output
+    assert "[red], spam" in tithe("project", "show", name).output
 
 
 def test_a_round_needs_vectors_and_says_so(gateway: str):

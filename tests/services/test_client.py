@@ -190,6 +190,76 @@ def test_a_loop_left_early_sends_what_was_answered_and_gives_back_the_rest(mail:
     assert (status.budget.received, status.counts.skipped, status.counts.leased) == (2, 1, 0)
 
 
+def test_an_error_in_a_loop_loses_no_answer_when_the_client_is_closed(mail: ProjectHandle, tithe: Tithe):
+    def annotate(client: Tithe) -> None:
+        with client:
+            for n, question in enumerate(client.project("mail").labels("ada")):
+                if n == 2:
+                    raise ZeroDivisionError
+                question.answer(said(question))
+
+    with pytest.raises(ZeroDivisionError) as caught:  # whose traceback keeps the loop alive, as a dying program does
+        annotate(Tithe(tithe._transport._url))
+    assert caught.traceback
+    assert (mail.status().budget.received, mail.status().counts.leased) == (2, 0)
+
+
+def test_a_program_that_dies_in_its_loop_sends_what_it_has(mail: ProjectHandle, tithe: Tithe):
+    code = (
+        f"from tithe.client import Tithe\nfor n, one in enumerate(Tithe({tithe._transport._url!r})"
+        ".project('mail').labels('ada')):\n    one.answer('ham')\n    if n == 2: raise SystemError('mine')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.strip().endswith("SystemError: mine")
+    assert (mail.status().budget.received, mail.status().counts.leased) == (3, 0)
+
+
+def test_answers_that_cannot_be_sent_any_more_are_one_line_of_the_log(
+    mail: ProjectHandle, tithe: Tithe, caplog: pytest.LogCaptureFixture
+):
+    client = Tithe(tithe._transport._url)
+    questions = client.project("mail").labels("ada")
+    next(questions).answer("ham")
+    client._transport._http.close()
+    questions.close()
+    assert [one.getMessage() for one in caplog.records if one.name == "tithe.client.questions"] == [
+        "answers of ada that were not sent: 1; the client is closed; make another"
+    ]
+
+
+def test_a_wrong_answer_is_refused_at_once_and_costs_no_other(mail: ProjectHandle):
+    questions = mail.labels("ada")
+    first, second = next(questions), next(questions)
+    first.answer("ham")
+    with pytest.raises(TitheProblem, match=r"'sapm' is no class of this project; did you mean 'spam'\?") as caught:
+        second.answer("sapm")
+    assert (caught.value.code, second.item_id in str(caught.value)) == ("invalid_label", True)
+    questions.close()
+    assert mail.status().budget.received == 1
+
+
+def test_a_question_tells_why_it_is_asked_and_checks_the_borders_of_spans(tithe: Tithe):
+    people = tithe.create_project(
+        "people", labels=["PER"], task="token_classification", encoder="hashing", strategy="random"
+    )
+    people.import_items([{"text": "Ada saw Rom"}])
+    question = next(people.labels("ada"))
+    assert (question.prediction, question.why) == (None, question.item.why)
+    with pytest.raises(TitheProblem, match="ends at 12, the text at 11"):
+        question.answer([{"start": 8, "end": 12, "label": "PER"}])
+    question.answer(({"start": 0, "end": 3, "label": "PER"},))
+    assert question.said == [{"start": 0, "end": 3, "label": "PER"}]
+    question.answer(SKIP)
+    assert question.said is SKIP
+
+
+@pytest.mark.parametrize("name", ["texts", "vectors", "item_ids"])
+def test_a_string_is_no_list_to_predict(mail: ProjectHandle, name: str):
+    with pytest.raises(TypeError, match=f"{name} is one str; send a list"):
+        mail.predict(**{name: "hallo"})
+
+
 def test_a_loop_runs_until_nothing_is_left_and_says_why(mail: ProjectHandle):
     mail.patch(budget=12)
     for question in mail.labels("ada"):
@@ -318,4 +388,4 @@ def test_the_client_imports_nothing_of_the_server():
         "theirs = {'fastapi', 'psycopg', 'celery', 'numpy', 'redis'} & set(sys.modules); print(sorted(ours | theirs))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.strip() == "['client', 'contracts']"
+    assert out.strip() == "['client', 'contracts', 'errors']"

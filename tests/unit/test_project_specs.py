@@ -12,7 +12,7 @@ def entities(labels, **more):
 
 @pytest.mark.parametrize("labels", [["B-PER", "I-PER", "O"], ["PER", "B-LOC", "I-LOC"]])
 def test_tags_in_the_place_of_entity_types_are_refused_with_the_types(labels):
-    with pytest.raises(ValidationError, match="not tags: send (PER|LOC), without"):
+    with pytest.raises(ValidationError, match=r"not tags: send (PER|LOC), without"):
         entities(labels)
 
 

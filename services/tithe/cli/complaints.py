@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from tithe.client import TitheProblem
 
 #: The root of the command line's own errors, wherever the installed typer keeps it.
 _ClickException = next(one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException")
@@ -50,7 +54,7 @@ def complaint(error: Exception) -> tuple[str, str | None] | None:
     elif isinstance(error, TitheError):
         said = error.message, error.remedy
     elif isinstance(error, TitheProblem):
-        said = _with_errors(error), error.remedy
+        said = _with_errors(error), error.remedy and as_option(error.remedy)
     elif isinstance(error, EmbeddedError):
         said = str(error), None
     elif isinstance(error, OSError) and error.filename:
@@ -60,8 +64,18 @@ def complaint(error: Exception) -> tuple[str, str | None] | None:
     return said
 
 
-def _with_errors(problem: Exception) -> str:
+def as_option(remedy: str) -> str:
+    """A server's remedy as this command line takes it.
+
+    Examples
+    --------
+    >>> as_option("put it into meta, or send ?extra=meta")
+    'put it into meta, or say --extra meta'
+    """
+    return remedy.replace("send ?extra=meta", "say --extra meta")
+
+
+def _with_errors(problem: TitheProblem) -> str:
     """A refusal with every fault it names, up to a handful."""
-    errors = getattr(problem, "errors", None) or []
-    said = [f"{e.get('place')}: {e.get('detail')}" for e in errors[:5] if e.get("detail")]
-    return "; ".join([str(problem), *(line for line in said if line not in str(problem))])
+    said = [f"{e.get('place')}: {e.get('detail')}" for e in problem.errors[:5] if e.get("detail")]
+    return "; ".join([problem.detail, *(line for line in said if line not in problem.detail)])

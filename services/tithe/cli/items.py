@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect
+from tithe.cli.complaints import as_option
+from tithe.cli.terminal import terminal
 from tithe.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tithe.client import TitheProblem
     from tithe.contracts.api import Imported
 
 _SHOWN_LINES = 20
@@ -38,11 +42,12 @@ def import_(
     data: Data = HERE,
 ) -> None:
     """Send items to a project. Sending a file again adds only what is not there yet; bad lines are told by number."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    console = Console()
+    from tithe.client import TitheProblem
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = terminal()
     with connect(url, data, retries=_RETRIES) as tithe:
         target = tithe.project(project)
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
@@ -58,6 +63,9 @@ def import_(
                 raise typer.Exit(130) from None
             except ValueError as error:
                 raise BadInput(str(error), remedy="--format jsonl, csv or parquet") from error
+            except TitheProblem as problem:
+                _tell_refused(problem, console)
+                raise
     _tell(done, console)
 
 
@@ -87,13 +95,27 @@ def _tell(done: Imported, console: Console) -> None:
     if done.labeled:
         said += f", {done.labeled:,} labels"
     console.print(said, highlight=False)
+    _tell_rejected(done, console)
+
+
+def _tell_refused(problem: TitheProblem, console: Console) -> None:
+    """The bad lines of an upload of which nothing was taken, or that broke midway, where the answer tells them."""
+    from pydantic import ValidationError
+
+    from tithe.contracts.api import Imported
+
+    with contextlib.suppress(ValidationError):  # a refusal of the whole: it names no lines
+        _tell_rejected(Imported.model_validate(problem.facts), console)
+
+
+def _tell_rejected(done: Imported, console: Console) -> None:
     if not done.rejected:
         return
     from rich.table import Table
 
     table = Table("line", "why not", "remedy", title=f"{done.rejected:,} lines were not taken", title_justify="left")
     for one in done.rejected_lines[:_SHOWN_LINES]:
-        table.add_row(f"{one.line:,}", one.reason, one.remedy or "")
+        table.add_row(f"{one.line:,}", one.reason, as_option(one.remedy or ""))
     if done.rejected > _SHOWN_LINES:
         table.add_row("…", f"and {done.rejected - min(_SHOWN_LINES, len(done.rejected_lines)):,} more", "")
     console.print(table)

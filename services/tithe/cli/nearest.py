@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect
+from tithe.cli.terminal import terminal
 
 _SHOWN_CHARACTERS = 80
 
@@ -27,9 +28,7 @@ def nearest_labeled(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     how = "every one compared" if found.mode == "exact" else "by index"
     since = f", {found.labels_since:,} labels since" if found.labels_since else ""
@@ -38,8 +37,8 @@ def nearest_labeled(
     for one in found.neighbours:
         cosine = "-" if one.cosine is None else f"{one.cosine:.3f}"
         text = one.text if one.text is not None else json.dumps(one.meta) if one.meta else ""
-        table.add_row(f"{one.distance:.4f}", cosine, Text(_said(one.label)), Text(one.item_id), Text(_cut(text)))
-    Console().print(table)
+        table.add_row(f"{one.distance:.4f}", cosine, _said(one.label), one.item_id, _cut(text))
+    terminal().print(table)
 
 
 def _said(label: Any) -> str:

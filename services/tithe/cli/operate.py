@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect, database_url, read_settings
+from tithe.cli.terminal import terminal
 from tithe.errors import BadInput
 
 
@@ -46,7 +47,6 @@ def migrate(data: Data = HERE) -> None:
 
 def check(data: Data = HERE) -> None:
     """Check what must always be true of the database and its files; exit code 1 and a table of what is not."""
-    from rich.console import Console
     from rich.table import Table
 
     from tithe.artifacts import ArtifactStore
@@ -63,7 +63,7 @@ def check(data: Data = HERE) -> None:
     table = Table("invariant", "project", "what is wrong", title="violated invariants")
     for one in found:
         table.add_row(one.invariant, str(one.project_id or ""), one.detail)
-    Console().print(table)
+    terminal().print(table)
     raise typer.Exit(1)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect
+from tithe.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from tithe.contracts.projects import Project
@@ -90,7 +91,6 @@ def list_(as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
     if not found:
         typer.echo("no projects yet; `tithe project create` makes one")
         return
-    from rich.console import Console
     from rich.table import Table
 
     from tithe.contracts.projects import said
@@ -101,7 +101,7 @@ def list_(as_json: AsJson = False, url: Url = None, data: Data = HERE) -> None:
         table.add_row(
             project.name, project.task.value, str(len(project.labels)), said(project.strategy), budget, str(project.id)
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 @app.command("show")
@@ -186,7 +186,6 @@ def _print(project: Project, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(values, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     from tithe.contracts.projects import said
@@ -197,4 +196,4 @@ def _print(project: Project, as_json: bool) -> None:
         if name == "strategy":
             shown = said(value)
         table.add_row(name, shown)
-    Console().print(table)
+    terminal().print(table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tithe.cli.address import HERE, Data, Url, connect
+from tithe.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tithe.contracts.insight import Embedding, Status
 
 _LOOK_SECONDS = 1.0
+#: How a failure of the encoding is named.
+_ENCODING = "block.embed"
 
 
 def status(
@@ -28,13 +31,11 @@ def status(
     data: Data = HERE,
 ) -> None:
     """Show how far the labeling is."""
-    from rich.console import Console
-
     with connect(url, data) as tithe:
         if as_json:
             typer.echo(json.dumps(_plain(tithe, project), indent=2))
             return
-        console = Console()
+        console = terminal()
         if not watch:
             console.print(_shown(tithe, project))
             return
@@ -155,4 +156,9 @@ def _round(now: Status) -> str:
 
 
 def _state(now: Status) -> str:
-    return f"finished: {(now.finished_because or '').replace('_', ' ')}" if now.finished else "labeling"
+    if now.finished:
+        return f"finished: {(now.finished_because or '').replace('_', ' ')}"
+    broken = now.last_failure is not None and now.last_failure.what == _ENCODING
+    if broken and now.embedding.rows_ready < now.embedding.rows:
+        return "encoding fails"
+    return "labeling"

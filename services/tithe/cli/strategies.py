@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tithe.cli.terminal import terminal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,13 +28,12 @@ def strategies(
     if markdown:
         typer.echo(as_markdown(shown))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("strategy", "what it asks for", "when", show_lines=True)
     for one in shown:
         table.add_row(one.name, one.summary, one.use)
-    Console().print(table)
+    terminal().print(table)
 
 
 def as_markdown(shown: Iterable[Strategy]) -> str:

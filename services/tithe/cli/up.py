@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tithe.cli.address import HERE, Data, read_settings
+from tithe.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +42,6 @@ def up(
 
     TITHE_DATABASE_URL and TITHE_BROKER_URL put servers of yours in place of the embedded ones.
     """
-    from rich.console import Console
-
     from tithe.embedded.options import StackOptions
     from tithe.embedded.stack import Stack
 
@@ -56,7 +55,7 @@ def up(
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
         broker_url=settings.broker_url.get_secret_value() if settings.broker_url else None,
     )
-    console = Console()
+    console = terminal()
     with Stack(options, migrate=bring_up_to_date) as stack:
         with contextlib.suppress(KeyboardInterrupt):
             stack.start(lambda line: console.print(line, style="dim", highlight=False))

@@ -23,6 +23,8 @@ class TitheProblem(Exception):
         Every single fault, where there are several.
     retry_after_seconds
         When asking again makes sense, where the server says so.
+    facts
+        What else the answer holds: of an import, say, how many lines were taken and which were not.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class TitheProblem(Exception):
         errors: Sequence[Mapping[str, Any]] = (),
         retry_after_seconds: float | None = None,
         arrived: bool = True,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -45,6 +48,7 @@ class TitheProblem(Exception):
         self.remedy = remedy
         self.errors = list(errors)
         self.retry_after_seconds = retry_after_seconds
+        self.facts = dict(facts or {})
         self.arrived = arrived  #: False: the server surely saw nothing of the call
 
     @property
@@ -53,6 +57,9 @@ class TitheProblem(Exception):
         if self.status == 409:
             return self.retry_after_seconds is not None
         return self.status in (0, 502, 503, 504)
+
+    def __str__(self) -> str:
+        return f"{self.detail}; {self.remedy}" if self.remedy else self.detail
 
     def __repr__(self) -> str:
         return f"TitheProblem(status={self.status}, code={self.code!r}, detail={self.detail!r})"

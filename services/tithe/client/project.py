@@ -127,8 +127,14 @@ class ProjectHandle:
         return given
 
     def labels(self, annotator: str, size: int | None = None, *, wait: bool = True) -> Iterator[questions.Question]:
-        """Question after question until nothing is left, for ``for question in project.labels("ada")``."""
-        return questions.ask(lambda: self.next_batch(annotator, size, wait=wait))
+        """Question after question until nothing is left, for ``for question in project.labels("ada")``.
+
+        Answers are sent batch by batch. Left early, by ``break`` or by an error, the loop sends what was answered and
+        gives back the rest; after an error that is when the client is closed, or the program ends.
+        """
+        asking = questions.ask(lambda: self.next_batch(annotator, size, wait=wait), self.settings)
+        self._transport.unfinished.add(asking)
+        return asking
 
     # ---- state ----
 
@@ -189,9 +195,14 @@ class ProjectHandle:
         A prediction holds ``label``, ``labels`` or ``spans`` (``start``, ``end``, ``label``, ``confidence``), as the
         task has it; its ``answer()`` is what to send to agree with it.
 
-        Raises TitheProblem ``no_model_yet``, ``prediction_failed``, or ``prediction_late`` after `patience_seconds`.
+        Raises TitheProblem ``no_model_yet``, ``prediction_failed``, or ``prediction_late`` after `patience_seconds`;
+        TypeError where a single string stands for a list.
         """
         asked = {"texts": texts, "vectors": vectors, "item_ids": item_ids}
+        for name, value in asked.items():
+            if isinstance(value, (str, bytes)):  # a sequence, too: of letters
+                wanted = "a list of vectors, such as [[0.1, 0.2]]" if name == "vectors" else f"a list: [{value!r:.80}]"
+                raise TypeError(f"{name} is one {type(value).__name__}; send {wanted}")
         body: Mapping[str, Any] = {name: list(value) for name, value in asked.items() if value is not None}
         answer = self._predictions("POST", f"{self._path}/predict", body)
         until = time.monotonic() + patience_seconds

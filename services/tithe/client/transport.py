@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ipaddress
 import json
-from collections.abc import Callable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +20,16 @@ T = TypeVar("T")
 _LONGEST_WAIT_SECONDS = 30.0
 #: An upload is answered when its last row is stored: that may take a while after its last byte.
 _UPLOAD_ANSWER_SECONDS = 900.0
+
+
+#: An error that ends the program keeps the loop it came from alive until the very end, when nothing can be sent.
+_OPEN: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish_all() -> None:
+    for transport in list(_OPEN):
+        transport.finish()
 
 
 class Transport:
@@ -40,10 +52,20 @@ class Transport:
         self._timeout = timeout
         self._retries = retries
         self._url = str(base)
+        #: Loops over questions that may hold answers not sent yet.
+        self.unfinished: weakref.WeakSet[Generator[Any]] = weakref.WeakSet()
+        _OPEN.add(self)
 
     def close(self) -> None:
-        """Close the connections."""
+        """End the loops under way, then close the connections."""
+        self.finish()
         self._http.close()
+
+    def finish(self) -> None:
+        """End the loops under way: what was answered is sent."""
+        for asking in list(self.unfinished):
+            with contextlib.suppress(ValueError):  # it runs, in another thread
+                asking.close()
 
     def call(
         self,
@@ -59,6 +81,8 @@ class Transport:
 
         A call that is not `repeatable` is sent again only where it surely never arrived.
         """
+        if self._http.is_closed:
+            raise TitheProblem(0, "client_closed", "the client is closed", remedy="make another", arrived=False)
 
         def once() -> Any:
             with self._problems():
@@ -144,6 +168,7 @@ def raise_for(answer: httpx.Response) -> None:
         remedy=body.get("remedy"),
         errors=body.get("errors") or (),
         retry_after_seconds=_seconds(answer.headers.get("Retry-After")),
+        facts=body.get("facts"),
     )
 
 

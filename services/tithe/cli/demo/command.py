@@ -14,6 +14,7 @@ import typer
 from tithe.cli.demo import options as defaults
 from tithe.cli.demo.kill import killable
 from tithe.cli.demo.options import DemoOptions
+from tithe.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +52,6 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the report and the picture go.")] = Path("demo"),
 ) -> None:
     """Watch the whole loop on real reviews: import, label, train, rank, and compare with random."""
-    from rich.console import Console
-
     if budget > pool:
         raise typer.BadParameter("--budget cannot be larger than --pool")
     kill = "scorer-1" if kill == "scorer" else kill
@@ -67,7 +66,7 @@ def demo(
         metric=metric, encoder=encoder, seed=seed, scorers=scorers, batch_size=batch_size,
         retrain_every=retrain_every, random_seconds=random_seconds, keep=keep, kill=kill,
     )  # fmt: skip
-    console = Console()
+    console = terminal()
     keep_folder = keep or not own_folder
     try:
         wrong = _run(options, console)
