@@ -26,6 +26,14 @@ def model(
     return _field(1, _IR_VERSION) + _field(7, b"".join(graph)) + _field(8, _field(1, "") + _field(2, _OPSET))
 
 
+def further_outputs(names: Iterable[str], width: int) -> bytes:
+    """Appended to a model's bytes, makes float32 values from inside its graph outputs, of shape (rows, tokens, width).
+
+    Two encodings of a message, one after the other, are their merger: what is repeated goes on.
+    """
+    return _field(7, b"".join(_field(12, floats(name, ("rows", "tokens", width))) for name in names))
+
+
 def node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **integers: int) -> bytes:
     """An operator, with its attributes that are whole numbers."""
     attributes = [_field(1, name) + _field(3, value) + _field(20, 2) for name, value in integers.items()]

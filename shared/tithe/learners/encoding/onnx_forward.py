@@ -48,7 +48,7 @@ class OnnxForward:
         session = _session(model)
         inner = sorted(set(self._words) - {output.name for output in session.get_outputs()})
         if inner:
-            session = _session(model, _further_outputs(inner, width))
+            session = _session(model, onnx_bytes.further_outputs(inner, width))
         self._session = session
         self._inputs = {given.name for given in session.get_inputs()}
 
@@ -77,23 +77,6 @@ class OnnxForward:
 def outputs_of(model: Path) -> list[str]:
     """What a model calls its outputs. Raises ModelUnusable where it cannot be run."""
     return [output.name for output in _session(model).get_outputs()]
-
-
-def _further_outputs(names: Sequence[str], width: int) -> bytes:
-    """Appended to a model's bytes, makes float32 values from inside its graph outputs, of shape (rows, tokens, width).
-
-    Two encodings of a message, one after the other, are their merger: what is repeated goes on.
-    """
-    shown = b"".join(_field(12, onnx_bytes.floats(name, ("rows", "tokens", width))) for name in names)
-    return _field(7, shown)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    head, length = bytearray([number << 3 | 2]), len(content)
-    while length > 127:
-        head.append(length & 127 | 128)
-        length >>= 7
-    return bytes([*head, length]) + content
 
 
 def _session(model: Path, more: bytes = b"") -> Any:
