@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from learning_curves.sets import NoData, Vectors
 
-from tithe.learners.registry import get_encoder
 from tithe.learners.tagging.words import document_of
 from tithe.learners.word_features import read_features, take
 from tithe.learners.words import Document, Int64
+from tithe.loop.reading import word_encoder
 
 Marked = list[tuple[int, int, int]]
 #: Sentences of a pool and of a test; sets with fewer give what they have.
@@ -118,11 +118,11 @@ def _side(
 ) -> Side:
     documents = [document_of(tokens) for tokens in sentences]
     marked = [entities(row, types) for row in tags]
-    encoder = get_encoder("minilm", threads=2)
+    encoder = word_encoder("minilm", threads=2)
     path = cache / f"{name}_{side}_{len(documents)}_{abs(hash_of(encoder.identity))}.npz"
     if not path.is_file():
         print(f"reading {len(documents):,} sentences of {name} ({side}), once", flush=True)
-        read = read_features(encoder, documents)  # type: ignore[arg-type]
+        read = read_features(encoder, documents)
         cache.mkdir(parents=True, exist_ok=True)
         np.savez(path, vectors=read.vectors, words=read.words.astype(np.float16), starts=read.starts)
     with np.load(path) as kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,11 +148,7 @@ class TransformerLearner:
             "class_counts": [int(count) for count in counts],
             "metric": metric,
             "members": members,
-            "steps": trained.course.steps,
-            "epochs": trained.course.epochs,
-            "planned_epochs": trained.course.planned_epochs,
-            "best_epoch": trained.course.best_epoch,
-            "stopped_early": trained.course.stopped_early,
+            **asdict(trained.course),
         }
         return round_.model(trained, body, facts, members, began)
 

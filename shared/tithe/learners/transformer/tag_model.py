@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,15 +17,14 @@ from tithe.learners.tagging import decoding
 from tithe.learners.tagging.lexical import lexical
 from tithe.learners.tagging.scheme import Scheme
 from tithe.learners.transformer.body import Body
+from tithe.learners.transformer.packing import Parts, packed, unpacked
 from tithe.learners.transformer.settings import TransformerSettings
-from tithe.learners.transformer.text_model import check_format
 from tithe.learners.words import Document, Entity, Int64, Tagged
 
 if TYPE_CHECKING:
     from tithe.learners.transformer.reading import Reader
 
 FORMAT = "tithe-transformer-tagger/1"
-_HEADS = "heads."
 #: What all tags but "no entity" share between them for a word the tokenizer leaves nothing of.
 UNREAD = 1e-3
 
@@ -118,16 +116,7 @@ class TransformerTagger:
 
     def to_tensors(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         """Everything, as named arrays and texts: neither the base model nor a hub is needed to read it again."""
-        tensors, meta = self.body.to_tensors()
-        heads, of_heads = self.head.to_tensors()
-        tensors |= {_HEADS + name: array for name, array in heads.items()}
-        return tensors, {
-            **meta,
-            "format": FORMAT,
-            "heads": json.dumps(of_heads),
-            "settings": self.settings.to_json(),
-            "facts": json.dumps(dict(self.fitted)),
-        }
+        return packed(Parts(self.body, self.head, self.settings, self.fitted), FORMAT)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> Self:
@@ -138,11 +127,7 @@ class TransformerTagger:
         ValueError
             When this is not such a model, or its arrays do not fit together.
         """
-        check_format(meta, FORMAT)
-        heads = {name.removeprefix(_HEADS): array for name, array in tensors.items() if name.startswith(_HEADS)}
-        head = LinearModel.from_tensors(heads, json.loads(meta["heads"]))
-        settings = TransformerSettings.from_json(meta["settings"])
-        return cls(Body.from_tensors(tensors, meta), head, settings, json.loads(meta["facts"]))
+        return cls(*unpacked(tensors, meta, FORMAT))
 
     def _own(self, features: Float32) -> Float64:
         return self.head.predict_proba(features)[None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,6 @@ class TransformerTagLearner:
             trained = round_.train(body, seed, progress)
         body = replace(body, weights=arrays_of(trained.network.body))
         head, facts = round_.head(trained, members)
-        course = trained.course
         return TransformerTagger(
             body,
             head,
@@ -136,11 +135,7 @@ class TransformerTagLearner:
                 "words": sum(len(document.words) for document in documents),
                 **facts,
                 "members": members,
-                "steps": course.steps,
-                "epochs": course.epochs,
-                "planned_epochs": course.planned_epochs,
-                "best_epoch": course.best_epoch,
-                "stopped_early": course.stopped_early,
+                **asdict(trained.course),
                 "seconds": time.perf_counter() - began,
             },
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,13 +13,13 @@ from tithe.learners.extra import torch_needed
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32, Float64, Progress
 from tithe.learners.transformer.body import Body
+from tithe.learners.transformer.packing import Parts, packed, unpacked
 from tithe.learners.transformer.settings import TransformerSettings
 
 if TYPE_CHECKING:
     from tithe.learners.transformer.reading import Reader
 
 FORMAT = "tithe-transformer/1"
-_HEADS = "heads."
 
 
 @dataclass(frozen=True)
@@ -109,16 +108,7 @@ class TextModel:
 
     def to_tensors(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         """Everything, as named arrays and texts: neither the base model nor a hub is needed to read it again."""
-        tensors, meta = self.body.to_tensors()
-        heads, of_heads = self.head.to_tensors()
-        tensors |= {_HEADS + name: array for name, array in heads.items()}
-        return tensors, {
-            **meta,
-            "format": FORMAT,
-            "heads": json.dumps(of_heads),
-            "settings": self.settings.to_json(),
-            "facts": json.dumps(dict(self.fitted)),
-        }
+        return packed(Parts(self.body, self.head, self.settings, self.fitted), FORMAT)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, NDArray[Any]], meta: Mapping[str, str]) -> Self:
@@ -129,12 +119,7 @@ class TextModel:
         ValueError
             When this is not such a model, or its arrays do not fit together.
         """
-        check_format(meta, FORMAT)
-        heads = {name.removeprefix(_HEADS): array for name, array in tensors.items() if name.startswith(_HEADS)}
-        head = LinearModel.from_tensors(heads, json.loads(meta["heads"]))
-        settings = TransformerSettings.from_json(meta["settings"])
-        body = Body.from_tensors(tensors, meta)
-        return cls(body, head, settings, json.loads(meta["facts"]))
+        return cls(*unpacked(tensors, meta, FORMAT))
 
     @cached_property
     def _reader(self) -> Reader:
@@ -142,12 +127,3 @@ class TextModel:
             from tithe.learners.transformer.reading import reader_of
 
         return reader_of(self.body, self.settings)
-
-
-def check_format(meta: Mapping[str, str], expected: str) -> None:
-    """Raise ValueError unless these are the texts of a fine-tuned model of that format."""
-    if meta.get("format") != expected:
-        raise ValueError(f"not a {expected} model: format is {meta.get('format')!r}")
-    absent = {"heads", "settings", "facts"} - meta.keys()
-    if absent:
-        raise ValueError(f"the model lacks its {', '.join(sorted(absent))}")
