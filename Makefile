@@ -21,7 +21,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-text demo up test test-fast lint format types floors lock clean for-running for-text for-testing \
+.PHONY: help setup setup-text demo up test test-fast test-label-studio lint format types floors lock clean for-running for-text for-testing \
         bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner
 
 help: ## Show what there is
@@ -53,13 +53,23 @@ up: for-running ## Start the whole stack here, its data in .tithe (Ctrl-C stops 
 # ---- checking it ----
 
 # Tiny models on many threads wait for one another longer than they compute, and so do torch, BLAS and ONNX Runtime.
-test test-fast: export OMP_NUM_THREADS ?= 1
+test test-fast test-label-studio: export OMP_NUM_THREADS ?= 1
 
 test: for-testing lint types floors ## Check everything: lint, types, floors and all tests, with real servers
 	"$(BIN)/python" -m pytest $(ARGS)
 
 test-fast: for-testing ## Run the unit tests: seconds, no servers
 	"$(BIN)/python" -m pytest tests/unit $(ARGS)
+
+test-label-studio: for-testing $(VENV)/label-studio/ready ## Run the whole loop through a real Label Studio (installs it beside ours, some 1 GB)
+	TITHE_LABEL_STUDIO="$(abspath $(VENV)/label-studio/bin/label-studio)" \
+	TITHE_LABEL_STUDIO_CACHE="$(abspath $(VENV)/label-studio/data)" \
+	"$(BIN)/python" -m pytest tests/label_studio $(ARGS)
+
+$(VENV)/label-studio/ready: requirements/label-studio.txt | for-testing
+	"$(BIN)/python" -m venv --clear "$(VENV)/label-studio"
+	"$(VENV)/label-studio/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/label-studio.txt
+	touch "$@"
 
 lint: for-testing ## Check style and formatting
 	"$(BIN)/ruff" check .

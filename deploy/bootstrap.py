@@ -321,6 +321,7 @@ def compile_pins(venv: Path, *, upgrade: bool) -> None:
             [*sources, *running, "-c", PINS["dev"], "-o", PINS["run"]],
             ["requirements/models.in", "--no-deps", "-o", "requirements/models.txt"],
             ["requirements/uv.in", "-o", "requirements/uv.txt"],
+            ["requirements/label-studio.in", "-o", "requirements/label-studio.txt"],
         ):
             children.uv("compile", *wanted, *shape, *style)
             print(f"wrote {wanted[-1]}", flush=True)

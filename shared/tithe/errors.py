@@ -10,7 +10,8 @@
     │   ├── BrokenUpload            422    broken_upload
     │   ├── KeyReused               422    idempotency_key_reused
     │   ├── UnknownEncoder          422    unknown_encoder      in tithe.learners.registry
-    │   └── UnknownLearner          422    unknown_learner      in tithe.learners.registry
+    │   ├── UnknownLearner          422    unknown_learner      in tithe.learners.registry
+    │   └── AddressForbidden        422    address_forbidden    in tithe.connectors.errors
     ├── NotFound                    404    not_found            no such thing, or not in this project
     ├── Conflict                    409    conflict             true, but not now
     │   ├── NameTaken               409    name_taken
@@ -19,13 +20,22 @@
     │   ├── NoModelYet              409    no_model_yet
     │   ├── NoVectorYet             409    no_vector_yet        in tithe.loop.neighbours
     │   ├── NothingLabeledYet       409    nothing_labeled_yet  in tithe.loop.neighbours
-    │   └── NotEnoughClasses        409    not_enough_classes   in tithe.learners.protocol
+    │   ├── NotEnoughClasses        409    not_enough_classes   in tithe.learners.protocol
+    │   ├── VaultClosed             409    vault_closed         in tithe.vault
+    │   └── SecretUnreadable        409    secret_unreadable    in tithe.vault
+    ├── ToolError                   409    tool_error           in tithe.connectors.errors: the tool says no
+    │   ├── CredentialRefused       409    credential_refused
+    │   ├── RemoteGone              409    remote_gone
+    │   ├── SchemaUnfit             409    schema_unfit
+    │   └── ToolMisbehaves          409    tool_misbehaves
+    ├── HookRefused                 403    hook_refused         in tithe.connectors.errors
     ├── TooLarge                    413    too_large
     ├── UnsupportedMedia            415    unsupported_media
     ├── Unavailable                 503    unavailable          a server we lean on does not answer
     │   ├── EncoderUnavailable      503    encoder_unavailable  in tithe.learners.encoder_minilm
     │   ├── ModelUnreachable        503    model_unreachable    in tithe.learners.encoding.source
     │   ├── TorchMissing            503    torch_missing        in tithe.learners.extra
+    │   ├── ToolUnreachable         503    tool_unreachable     in tithe.connectors.errors
     │   └── GatewayLeaves           503    unavailable          in tithe.gateway.intake
     └── WorkFailed                  500    work_failed          a worker's own failures, never seen over HTTP
         ├── StaleClaim              500    stale_claim          somebody newer owns the job: stop, write nothing

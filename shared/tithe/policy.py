@@ -10,27 +10,28 @@ from dataclasses import dataclass
 class LabelCounts:
     """What the retraining decision looks at."""
 
-    labels: int  #: labels counted so far
-    at_last_round: int  #: labels counted when the last round was requested
+    changes: int  #: labels added, changed or taken away so far
+    at_last_round: int  #: the same when the last round was requested
     finished: bool  #: no more labels are coming: the budget is spent or the pool is exhausted
 
 
 def retrain_due(counts: LabelCounts, retrain_every: int) -> bool:
-    """Whether the labels in hand ask for a round.
+    """Whether what happened to the labels asks for a round.
 
-    A crossing, never ``count % n == 0``: two labels that arrive together cannot step over it. When no more labels are
+    A label that is changed or withdrawn counts as much as a new one: taking labels away never puts a round off. A
+    crossing, never ``count % n == 0``: two labels that arrive together cannot step over it. When no more labels are
     coming, whatever is left since the last round is trained on, so that the history ends with the last label.
 
     Examples
     --------
-    >>> retrain_due(LabelCounts(labels=41, at_last_round=0, finished=False), 40)
+    >>> retrain_due(LabelCounts(changes=41, at_last_round=0, finished=False), 40)
     True
-    >>> retrain_due(LabelCounts(labels=41, at_last_round=40, finished=False), 40)
+    >>> retrain_due(LabelCounts(changes=41, at_last_round=40, finished=False), 40)
     False
-    >>> retrain_due(LabelCounts(labels=41, at_last_round=40, finished=True), 40)
+    >>> retrain_due(LabelCounts(changes=41, at_last_round=40, finished=True), 40)
     True
     """
-    new = counts.labels - counts.at_last_round
+    new = counts.changes - counts.at_last_round
     return new >= retrain_every or (counts.finished and new > 0)
 
 
@@ -138,3 +139,27 @@ def round_seed(project_seed: int, round_number: int) -> int:
     True
     """
     return (project_seed * 1_000_003 + round_number * 7919) % (1 << 62)
+
+
+def refill_due(held: int, window: int) -> bool:
+    """Whether a tool that holds so many items is to get new ones: when a quarter of its window was answered.
+
+    Examples
+    --------
+    >>> refill_due(200, 200), refill_due(151, 200), refill_due(150, 200), refill_due(0, 1)
+    (False, False, True, True)
+    """
+    return held <= window - max(1, window // 4)
+
+
+def tool_retry_seconds(failures: int, chance: float) -> float:
+    """Back-off before a tool that failed so many times in a row is called again: 2, 4, 8 … at most 300, give or take.
+
+    `chance`, in [0, 1), spreads connections to one tool, so that they do not come back all at once.
+
+    Examples
+    --------
+    >>> [tool_retry_seconds(n, 0.5) for n in (1, 2, 20)]
+    [2.0, 4.0, 300.0]
+    """
+    return min(300.0, 2.0 ** min(failures, 10)) * (0.75 + 0.5 * chance)

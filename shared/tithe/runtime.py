@@ -13,6 +13,8 @@ from tithe.storage.database import Database
 
 if TYPE_CHECKING:
     from tithe.artifacts import ArtifactStore
+    from tithe.connectors.outside import Outside
+    from tithe.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,23 @@ class Runtime:
         from tithe.artifacts import ArtifactStore
 
         return ArtifactStore(self.settings.artifact_root())
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        """What seals the tools' secrets; closed where no key is set. Raises BadInput where a key is none."""
+        from tithe.vault import Vault
+
+        return Vault(self.settings.secret_keys())
+
+    @functools.cached_property
+    def outside(self) -> Outside:
+        """What of the world may be called. Raises BadInput where the setting cannot be read."""
+        from tithe.connectors.outside import SETTING, Outside
+
+        try:
+            return Outside(allowed=self.settings.outside_allowed())
+        except ValueError as error:
+            raise BadInput(f"{SETTING}: {error}", place=SETTING, remedy="set it right, or unset it") from error
 
 
 def from_settings(settings: Settings, *, connections: int = 4) -> Runtime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,14 +21,22 @@ Handler = Callable[[Runtime, Any, Claim], None]
 Handlers = Mapping[type[TaskMessage], str]
 
 
-def worker_app(service: str, handlers: Handlers) -> Bus:
-    """The Celery application of a service, from the environment."""
+def worker_app(service: str, handlers: Handlers, *, threads: int | None = None) -> Bus:
+    """The Celery application of a service, from the environment.
+
+    `threads`: its work is waiting for others, so one process does so many things at a time.
+    """
     settings = Settings()
     telemetry.configure(service)
+    making = threading.Lock()
 
     @functools.cache
-    def runtime() -> Runtime:  # one per process: made in the child that uses it
-        return from_settings(settings)
+    def made() -> Runtime:  # one per process: made in the child that uses it
+        return from_settings(settings, connections=4 if threads is None else 2 * threads + 2)
+
+    def runtime() -> Runtime:
+        with making:
+            return made()
 
     def bound(target: str) -> Callable[[TaskMessage], None]:
         def receive(message: TaskMessage) -> None:
@@ -42,7 +51,8 @@ def worker_app(service: str, handlers: Handlers) -> Bus:
         {message: bound(target) for message, target in handlers.items()},
         module=f"tithe.{service}.worker",
         limit_seconds=settings.task_limit_seconds,
-        processes=settings.worker_processes,
+        processes=settings.worker_processes if threads is None else threads,
+        threads=threads is not None,
     )
 
 

@@ -100,7 +100,7 @@ def test_the_page_about_strategies_holds_the_catalog_as_the_command_prints_it():
 def test_what_intake_takes_no_strategy_refuses():
     import numpy as np
 
-    from tithe.gateway.checks import LONGEST_SQUARED
+    from tithe.loop.checking import LONGEST_SQUARED
     from tithe.strategies.distances import checked_vectors
 
     longest = np.full((2, 4), np.sqrt(LONGEST_SQUARED / 4), dtype=np.float32)

@@ -11,6 +11,15 @@ from tithe.storage.database import Database
 
 from .driving import answer, choices, embed_all, fill, line, run_round
 
+LINK = (
+    "(project_id, ordinal, annotator, kind, value, source, state, seq, replaces) SELECT project_id, ordinal, annotator,"
+)
+OF = "FROM answers WHERE seq = 10"
+_CONNECT = (
+    "INSERT INTO connectors (project_id, kind, name, settings, secret, hook_secret)"
+    " SELECT id, 'board', 'wall', '{}', '', '' FROM projects"
+)
+_PUSH = "INSERT INTO remote_tasks (connector_id, project_id, ordinal, key, own, state)"
 BREAKAGES = {
     "i1_counters_equal_a_recount": "UPDATE pools SET item_count = item_count + 1",
     "i1_slots_equal_a_recount": "UPDATE progress SET settled_slots = settled_slots + 1",
@@ -29,9 +38,20 @@ BREAKAGES = {
     "i4_an_imported_label_stands_alone": "UPDATE leases SET chosen_by = 'import' WHERE ordinal = 0;"
     " INSERT INTO leases (project_id, ordinal, slot, annotator, state, chosen_by)"
     " SELECT project_id, ordinal, 2, 'eve', 'done', 'x' FROM leases WHERE ordinal = 0",
-    "i7_the_history_ends_with_the_last_label": "UPDATE projects SET budget = 10; UPDATE rounds SET state = 'ready',"
-    " label_count = 9",
+    "i7_the_history_ends_with_the_last_label": "UPDATE projects SET budget = 10; UPDATE rounds SET state = 'ready';"
+    " UPDATE progress SET requested_at_labels = requested_at_labels - 1",
     "i4_held_out_items_are_never_handed_out": "UPDATE items SET split = 'test' WHERE ordinal = 0",
+    "i3_a_withdrawn_answer_holds_no_slot": (
+        f"INSERT INTO answers {LINK} 'withdrawn', NULL, source, 'counted', 11, id {OF}"
+    ),
+    "i6_corrections_are_chains_of_one_item_and_person": (
+        "INSERT INTO answers (project_id, ordinal, annotator, kind, value, source, state, seq, replaces)"
+        f" SELECT project_id, ordinal, 'eve', 'label', value, source, 'counted', 11, id {OF}"
+    ),
+    "i6_every_chain_has_one_beginning": (
+        f"DROP INDEX answers_person; INSERT INTO answers {LINK} 'label', value, source, 'counted', 11, NULL {OF}"
+    ),
+    "i6_label_changes_equal_a_recount": "UPDATE progress SET revision_count = revision_count + 1",
     "i6_answer_numbers_are_gap_free": "UPDATE progress SET answer_seq = answer_seq + 1",
     "i6_label_counters_equal_a_recount": "UPDATE progress SET paid_count = paid_count - 1",
     "i7_an_unfinished_round_has_work_under_way": "DELETE FROM jobs WHERE topic = 'round.train'",
@@ -63,6 +83,19 @@ BREAKAGES = {
         "INSERT INTO labeled_sets (project_id, dimension, watermark) SELECT id, 3, 10 FROM projects"
     ),
     "i11_ready_slots_are_within_bounds": "UPDATE ready SET open_slots = 9 WHERE rank = 0",
+    "i14_what_is_held_for_a_tool_is_there_or_on_its_way": (
+        f"{_CONNECT}; UPDATE batches SET connector_id = (SELECT id FROM connectors) WHERE state = 'open'"
+    ),
+    "i14_what_counts_in_a_tool_counts_here": (
+        f"{_CONNECT}; {_PUSH} SELECT c.id, c.project_id, 0, 'k', true, 'there' FROM connectors c;"
+        " INSERT INTO remote_annotations"
+        " (connector_id, annotation, task_id, annotator, digest, kind, raw, state, answer_id)"
+        " SELECT connector_id, 'a', id, 'eve', '', 'label', '{}', 'counted', 1 FROM remote_tasks"
+    ),
+    "i14_no_held_out_item_is_in_a_tool_by_us": (
+        f"{_CONNECT}; {_PUSH} SELECT c.id, c.project_id, 39, 'k', true, 'there' FROM connectors c;"
+        " UPDATE items SET split = 'test' WHERE ordinal = 39"
+    ),
 }
 
 

@@ -71,6 +71,21 @@ def said(question: Question) -> str:
     return "spam" if "lottery" in question.text else "ham"
 
 
+def test_who_says_a_then_b_then_a_again_means_it(tithe: Tithe, mail: ProjectHandle):
+    batch = mail.batch("ada", 1)
+    item = batch.items[0].item_id
+    batch.submit({item: "ham"})
+    outcomes = [
+        batch.submit({item: label}, correct=True).outcomes[0].outcome for label in ("spam", "ham", "spam", "spam", SKIP)
+    ]
+    assert outcomes == ["corrected", "corrected", "corrected", "duplicate", "corrected"]
+    assert mail.status().counts.skipped == 1
+    tool = mail.batch("tool", 2)
+    told = tool.submit({one.item_id: "ham" for one in tool.items}, annotator="bob")
+    assert [one.outcome for one in told.outcomes] == ["counted", "counted"]
+    assert {one.annotator: one.labels for one in mail.status().annotators} == {"ada": 0, "bob": 2}
+
+
 def test_a_project_is_found_by_its_name_and_by_its_id(tithe: Tithe, mail: ProjectHandle):
     assert tithe.project("mail").id == tithe.project(mail.id).id == tithe.project(str(mail.id)).id == mail.id
     assert [one.name for one in tithe.projects()] == ["mail"]

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from tithe.gateway.app import create_app
 from tithe.gateway.readers.lines import lines
-from tithe.gateway.readers.record import BadLine
+from tithe.loop.checking import BadLine
 from tithe.runtime import Runtime
 from tithe.storage import checks
 

@@ -343,3 +343,76 @@ def test_a_round_is_asked_for_by_the_labels_that_cross_the_threshold(gateway: Te
     gateway.patch(at, json={"retrain_every": 5})  # enough labels are there already
     opened = gateway.get(f"{at}/status").json()["round"]
     assert (opened["number"], opened["state"]) == (0, "requested")
+
+
+def first_of(gateway: TestClient, at: str, annotator: str = "ada", **more: Any) -> tuple[str, str]:
+    batch = ask(gateway, at, annotator, **more)
+    return batch["batch_id"], batch["items"][0]["item_id"]
+
+
+def exported(gateway: TestClient, at: str, query: str = "") -> dict[str, Any]:
+    rows = [json.loads(line) for line in gateway.get(f"{at}/export{query}").text.splitlines()]
+    assert len({row["id"] for row in rows}) == len(rows)
+    return {row["id"]: row.get("label") for row in rows}
+
+
+def test_whoever_changes_their_mind_is_believed(gateway: TestClient):
+    at = project(gateway)
+    batch_id, item = first_of(gateway, at)
+    send(gateway, batch_id, [{"item_id": item, "label": "ham"}])
+    ignored = send(gateway, batch_id, [{"item_id": item, "label": "spam"}])
+    assert ignored.json()["outcomes"][0]["outcome"] == "superseded"
+    corrected = send(gateway, batch_id, [{"item_id": item, "label": "spam", "correct": True}], key="k")
+    assert (corrected.status_code, corrected.json()["outcomes"]) == (
+        201, [{"item_id": item, "outcome": "corrected", "because": None}],
+    )  # fmt: skip
+    assert corrected.json()["label_count"] == 1
+    again = send(gateway, batch_id, [{"item_id": item, "label": "spam", "correct": True}])
+    assert (again.status_code, again.json()["outcomes"][0]["outcome"]) == (200, "duplicate")
+    replay = send(gateway, batch_id, [{"item_id": item, "label": "spam", "correct": True}], key="k")
+    assert (replay.headers["idempotent-replay"], replay.json()) == ("true", corrected.json())
+    assert exported(gateway, at) == {item: "spam"}
+    assert exported(gateway, at, "?include=all")[item] == "spam"
+    status = gateway.get(f"{at}/status").json()
+    assert status["class_counts"] == {"ham": 0, "spam": 1}
+    assert (status["counts"]["labeled"], status["budget"]["received"]) == (1, 1)
+    assert [(one["annotator"], one["labels"]) for one in status["annotators"]] == [("ada", 1)]
+    send(gateway, batch_id, [{"item_id": item, "skip": True, "note": "unclear", "correct": True}])
+    assert (exported(gateway, at), exported(gateway, at, "?skips=true")) == ({}, {item: None})
+    status = gateway.get(f"{at}/status").json()
+    assert (status["counts"]["labeled"], status["counts"]["skipped"], status["budget"]["received"]) == (0, 1, 0)
+
+
+def test_a_tool_says_who_answered(gateway: TestClient):
+    at = project(gateway, items=2, overlap=2, batch_size=2)
+    batch = ask(gateway, at, "our tool")
+    one, two = (item["item_id"] for item in batch["items"])
+    told = send(gateway, batch["batch_id"], [
+        {"item_id": one, "label": "ham", "annotator": " Ada "}, {"item_id": two, "label": "ham", "annotator": "bob"},
+    ])  # fmt: skip
+    assert (told.status_code, told.json()["batch_state"]) == (201, "closed")
+    named = {one["annotator"]: one["labels"] for one in gateway.get(f"{at}/status").json()["annotators"]}
+    assert named == {"Ada": 1, "bob": 1}
+    assert [item["item_id"] for item in ask(gateway, at, "Ada")["items"]] == [two]
+    twice = send(gateway, batch["batch_id"], [{"item_id": one, "label": "spam", "annotator": "Ada"}]).json()
+    assert twice["outcomes"] == [{"item_id": one, "outcome": "superseded", "because": "answered_before"}]
+    gone = send(gateway, batch["batch_id"], [
+        {"item_id": one, "label": "spam", "annotator": "Ada", "correct": True},
+        {"item_id": two, "label": "spam", "annotator": "cleo", "correct": True},
+    ]).json()  # fmt: skip
+    # Ada changes her mind; what cleo says is a first answer, but Ada holds the second opinion of that item.
+    assert [(o["outcome"], o["because"]) for o in gone["outcomes"]] == [
+        ("corrected", None), ("superseded", "item_taken"),
+    ]  # fmt: skip
+
+
+def test_names_and_corrections_that_cannot_be_are_refused_where_they_stand(gateway: TestClient):
+    at = project(gateway)
+    batch_id, item = first_of(gateway, at)
+    for name, value in [
+        ("annotator", "@import"), ("annotator", ""), ("annotator", "a\nb"), ("annotator", 7), ("annotator", "a" * 101),
+        ("correct", "yes"), ("correct", 1), ("correct", None),
+    ]:  # fmt: skip
+        answer = send(gateway, batch_id, [{"item_id": item, "label": "ham", name: value}])
+        assert (answer.status_code, answer.json()["place"]) == (422, f"body.labels[0].{name}"), value
+    assert gateway.get(f"{at}/status").json()["counts"]["labeled"] == 0

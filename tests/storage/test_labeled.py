@@ -12,8 +12,9 @@ from psycopg import sql
 
 from tithe.errors import Unavailable
 from tithe.loop import labeled as loop
+from tithe.loop.correct import correct, withdraw
 from tithe.runtime import Runtime
-from tithe.storage import checks, labeled, migrate, projects
+from tithe.storage import answers, checks, labeled, migrate, projects
 from tithe.storage.database import Database
 
 from .filled import Filled, clustered
@@ -46,6 +47,30 @@ def test_every_label_brings_its_vector_once_in_the_order_they_were_labeled(fill,
         np.testing.assert_array_equal(vector, here.rows[ordinal])
     now = here.set()
     assert (now.vectors, now.seq, now.watermark, now.label_count, now.waiting) == (5, 5, 5, 5, 0)
+    assert database.run(checks.check) == []
+
+
+def test_an_item_whose_label_was_withdrawn_leaves_with_the_next_round_and_all_is_sound_until_then(
+    fill, database: Database
+):
+    here = fill(clustered(30, 5), block_rows=10)
+    here.bring([7, 3, 29])
+    epoch = here.set().epoch
+    for ordinal, change in ((3, "withdraw"), (7, "correct")):
+        with database.unit() as unit:
+            (was,) = answers.standing(unit, here.id, [ordinal])
+            if change == "withdraw":
+                withdraw(unit, here.project, was, "deleted")
+            else:
+                correct(unit, here.project, was, "label", "b")
+        assert database.run(checks.check) == []
+    told = database.run(lambda unit: answers.training_set(unit, here.id, 5, "pool"))
+    assert told == [(29, "a"), (7, "b")]
+    assert here.follow([ordinal for ordinal, _ in told], watermark=5) == 0
+    assert sorted(here.stored()) == [7, 29]
+    assert here.set().epoch != epoch
+    shown = database.run(lambda unit: labeled.shown(unit, here.id, [7, 29]))
+    assert {ordinal: one.labels for ordinal, one in shown.items()} == {7: ["b"], 29: ["a"]}
     assert database.run(checks.check) == []
 
 

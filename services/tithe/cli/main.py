@@ -6,6 +6,7 @@ import typer
 
 from tithe.cli import items, nearest, operate, projects, status, strategies, up
 from tithe.cli.complaints import TidyGroup
+from tithe.cli.connect.app import app as connect
 from tithe.cli.demo.command import demo
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("demo")(demo)
 app.add_typer(projects.app, name="project")
+app.add_typer(connect, name="connect")
 app.command("import")(items.import_)
 app.command("export")(items.export)
 app.command("status")(status.status)

@@ -52,6 +52,8 @@ def up(
         host=host or settings.host,
         port=port or (settings.port if "port" in settings.model_fields_set else None),
         flower=flower,
+        # It may stand in a file that a service's environment would outvote.
+        env={"TITHE_SECRET_KEY": settings.secret_key.get_secret_value()} if settings.secret_key else {},
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
         broker_url=settings.broker_url.get_secret_value() if settings.broker_url else None,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tithe.client.problem import TitheProblem
 from tithe.client.transport import Transport
@@ -69,7 +69,9 @@ class BatchHandle:
     def __bool__(self) -> Literal[True]:
         return True
 
-    def submit(self, answers: Answers, *, key: str | None = None) -> LabelsStored:
+    def submit(
+        self, answers: Answers, *, key: str | None = None, annotator: str | None = None, correct: bool = False
+    ) -> LabelsStored:
         """Send answers: all of them are stored, or none. Sent again, by a retry or by you, they count once.
 
         Parameters
@@ -78,19 +80,25 @@ class BatchHandle:
             Item id → label, or :data:`SKIP`; or objects as the HTTP interface takes them.
         key
             The Idempotency-Key; default: made from the batch and the answers, so that the same call has the same key.
+            Corrections have one of their own each time: who says A, then B, then A again means it.
+        annotator
+            Who answered, where the batch is held for several people; default: the batch's annotator.
+        correct
+            They take the place of what the annotator said of these items before, through whatever batch.
 
         Raises
         ------
         TitheProblem
             ``invalid_label`` with every fault named in ``errors``; ``not_found``; or the server stayed away.
         """
-        body = {"labels": [*_wire(answers)]}
+        more = ({"annotator": annotator} if annotator else {}) | ({"correct": True} if correct else {})
+        body = {"labels": [more | one for one in _wire(answers)]}
         stored = LabelsStored.model_validate(
             self._transport.call(
                 "POST",
                 f"/v1/batches/{self.id}/labels",
                 body=body,
-                headers={"Idempotency-Key": key or _key(self.id, body)},
+                headers={"Idempotency-Key": key or (_own_key() if correct else _key(self.id, body))},
             )
         )
         self.waiting = stored.waiting
@@ -141,6 +149,10 @@ def _wire(answers: Answers) -> Iterable[dict[str, Any]]:
             yield {"item_id": item_id, "skip": True} | ({"note": answer.note} if answer.note else {})
         else:
             yield {"item_id": item_id, "label": answer}
+
+
+def _own_key() -> str:
+    return f"client-{uuid4().hex}"
 
 
 def _key(batch_id: UUID, body: Any) -> str:

@@ -10,6 +10,7 @@ from tithe.client.problem import TitheProblem
 from tithe.client.project import ProjectHandle
 from tithe.client.transport import Transport
 from tithe.contracts.api import ProjectPage
+from tithe.contracts.connectors import ConnectorKinds
 from tithe.contracts.projects import Project
 
 
@@ -74,6 +75,10 @@ class Tithe:
                 return one
         names = ", ".join(repr(one.name) for one in every[:10]) or "none yet"
         raise TitheProblem(404, "not_found", f"there is no project {name_or_id!r}", remedy=f"there are: {names}")
+
+    def connector_kinds(self) -> ConnectorKinds:
+        """The kinds of tool the server can be connected to, and what each is told."""
+        return ConnectorKinds.model_validate(self._transport.call("GET", "/v1/connectors"))
 
     def ready(self) -> bool:
         """Whether the server can serve requests now; asked once, without retries."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tithe.client import questions, uploads
 from tithe.client.batch import BatchHandle, Nothing
+from tithe.client.connections import Connections
 from tithe.client.problem import TitheProblem
 from tithe.client.transport import Transport
 from tithe.contracts.api import HandOut, Imported, ImportProgress
@@ -51,6 +52,11 @@ class ProjectHandle:
     def delete(self) -> None:
         """Take the project away, with everything in it."""
         self._transport.call("DELETE", self._path, repeatable=False)
+
+    @property
+    def connections(self) -> Connections:
+        """The project's connections to labeling tools."""
+        return Connections(self._transport, self._path)
 
     # ---- items ----
 

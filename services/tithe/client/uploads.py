@@ -1,4 +1,7 @@
-"""What an import sends: a file as it is, or Python objects as lines of JSON. Streamed, never whole in memory."""
+"""What an import sends: a file as it is, one of another tool as rows, or Python objects as lines of JSON.
+
+Streamed, never whole in memory.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,24 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from tithe.connectors.files.sending import Sending
 
 Format = Literal["jsonl", "csv", "parquet"]
 #: Called with what was sent so far and the whole, where that is known: bytes of a file, rows of objects.
 Progress = Callable[[int, int | None], None]
-Source = str | Path | Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file that is read here and sent as lines of JSON."""
+
+    sending: Sending
+
+
+Source = str | Path | Iterable[Mapping[str, Any]] | Converted
 
 _MEDIA: dict[Format, str] = {
     "jsonl": "application/x-ndjson",
@@ -43,6 +58,8 @@ def upload(source: Source, format: Format | None, progress: Progress | None) -> 
             raise ValueError(f"{path.name}: cannot tell the format from the name; say jsonl, csv or parquet")
         path.stat()  # a missing file is said before anything is sent
         return Upload(_MEDIA[chosen], lambda: _file(path, say), again=True)
+    if isinstance(source, Converted):
+        return Upload(_MEDIA["jsonl"], lambda: _converted(source.sending, say), again=True)
     return Upload(_MEDIA["jsonl"], lambda: _lines(source, say), again=not isinstance(source, Iterator))
 
 
@@ -58,6 +75,10 @@ def _file(path: Path, say: Progress) -> Iterator[bytes]:
             yield chunk
             sent += len(chunk)
             say(sent, whole)
+
+
+def _converted(sending: Sending, say: Progress) -> Iterator[bytes]:
+    return sending.pieces(lambda rows: say(rows, None))
 
 
 def _lines(rows: Iterable[Mapping[str, Any]], say: Progress) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ class DataFolder:
         self.valkey = self.path / "valkey"
         self.artifacts = self.path / "artifacts"
         self.flower_password = self.path / "flower.password"
+        self.secret_key = self.path / "secret.key"
         self._lock: IO[str] | None = None
 
     @property

@@ -2,17 +2,22 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
-def secret(path: Path) -> str:
+def _password() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def secret(path: Path, make: Callable[[], str] = _password) -> str:
     """Read the secret at `path`, or make one. Letters, digits, `-` and `_` only, so it needs no escaping in a URL."""
     try:
         if kept := path.read_text().strip():
             return kept
     except FileNotFoundError:
         pass
-    made = secrets.token_urlsafe(24)
+    made = make()
     write_private(path, made + "\n")
     return made
 

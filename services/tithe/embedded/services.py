@@ -9,6 +9,8 @@ from tithe.embedded.endpoints import Endpoints
 from tithe.embedded.folder import DataFolder
 from tithe.embedded.options import StackOptions
 from tithe.embedded.process import ProcessSpec
+from tithe.embedded.secret_file import secret
+from tithe.vault import new_key
 
 FLOWER_USER = "tithe"
 
@@ -43,7 +45,7 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     """Spell what every service is told. A thread count the caller set is respected; addresses are not negotiable."""
     folder = DataFolder(options.data)
     threads = str(max(1, _cores() // (options.scorers + 1)))
-    return {
+    environment = {
         "OMP_NUM_THREADS": threads,  # each scorer would otherwise take every core, and they would fight
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
@@ -55,6 +57,9 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         "TITHE_DATA": str(folder.path),
         "TITHE_ARTIFACTS": str(folder.artifacts),
     }
+    if not environment.get("TITHE_SECRET_KEY", "").strip():
+        environment["TITHE_SECRET_KEY"] = secret(folder.secret_key, new_key)
+    return environment
 
 
 def answers(host: str, port: int, path: str) -> Callable[[], bool]:

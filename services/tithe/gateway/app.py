@@ -12,14 +12,18 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from tithe.gateway import (
+    asking,
     batches,
     catalog,
+    connectors,
     docs,
     export,
     health,
+    hooks,
     insight,
     items,
     metrics,
+    ml_backend,
     nearest,
     predict,
     problems,
@@ -49,6 +53,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         # in the event loop, where waiting is free.
         anyio.to_thread.current_default_thread_limiter().total_tokens = runtime.settings.gateway_connections + 8
         app.state.uploads = anyio.CapacityLimiter(items.UPLOADS)
+        app.state.asking = anyio.CapacityLimiter(asking.ASKED_AT_ONCE)
         yield
 
     app = FastAPI(
@@ -65,14 +70,18 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, catalog, items, batches, insight, nearest, predict, export):
+    for room in (projects, catalog, items, batches, insight, nearest, predict, export, connectors):
         app.include_router(room.router, dependencies=[Depends(known_query)])
-    for room in (health, metrics, docs):
+    # Those that tools call take whatever else the tool puts into an address.
+    for room in (health, metrics, docs, hooks, ml_backend):
         app.include_router(room.router)
     app.mount(docs.ASSETS, docs.assets())
     settings = runtime.settings
     app.add_middleware(
-        Guards, body_limit_bytes=settings.body_limit_bytes, upload_limit_bytes=settings.upload_limit_bytes
+        Guards,
+        body_limit_bytes=settings.body_limit_bytes,
+        upload_limit_bytes=settings.upload_limit_bytes,
+        hook_limit_bytes=settings.hook_limit_bytes,
     )
     app.add_middleware(Timed, meters=app.state.meters)
     _describe_problems(app)

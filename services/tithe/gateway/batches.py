@@ -111,9 +111,10 @@ def send_labels(
     """Answers to items of one batch, a part of them or all: stored together or not at all.
 
     An answer that comes after its lease lapsed still counts if nobody took the item over; otherwise it is kept as
-    superseded.
+    superseded. `correct` changes one's mind, `annotator` says who answered where a tool holds the batch for several
+    people.
     """
-    answers = [Sent(one.item_id, one.label, one.skip, one.note) for one in sent.labels]
+    answers = [Sent(one.item_id, one.label, one.skip, one.note, one.annotator, one.correct) for one in sent.labels]
     recorded, replayed = record(here.database, None, batch_id, answers, idempotency_key)
     stored = LabelsStored.model_validate(asdict(recorded))
     if replayed:

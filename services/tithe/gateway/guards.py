@@ -13,28 +13,30 @@ from tithe.errors import TooLarge, UnsupportedMedia
 from tithe.gateway.problems import internal_error, tithe_problem
 
 _UPLOAD = re.compile(r"^/v1/projects/[^/]+/items/?$")
+_HOOK = re.compile(r"^/v1/(hooks|label-studio)/")
 _log = structlog.get_logger("tithe.gateway")
 
 
 class Guards:
     """Pure ASGI, so that bodies stream through.
 
-    The body is counted as it is read, whatever its Content-Length claims; an upload of items has a limit of its own.
+    The body is counted as it is read, whatever its Content-Length claims; uploads of items and what tools send have
+    limits of their own.
     (Starlette's own limit answers a Content-Length that is too large in plain text, so it cannot serve here.)
     """
 
-    def __init__(self, app: ASGIApp, body_limit_bytes: int, upload_limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, body_limit_bytes: int, upload_limit_bytes: int, hook_limit_bytes: int) -> None:
         self.app = app
         self.body_limit_bytes = body_limit_bytes
         self.upload_limit_bytes = upload_limit_bytes
+        self.hook_limit_bytes = hook_limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        upload = scope["method"] == "POST" and _UPLOAD.match(scope["path"]) is not None
-        limit = self.upload_limit_bytes if upload else self.body_limit_bytes
+        limit = self._limit(scope)
         started = False
 
         async def watched(message: Message) -> None:
@@ -54,6 +56,11 @@ class Guards:
             if started:
                 raise  # the server cuts the connection: half a response must not look like a whole one
             await internal_error()(scope, receive, send)
+
+    def _limit(self, scope: Scope) -> int:
+        if scope["method"] == "POST" and _UPLOAD.match(scope["path"]):
+            return self.upload_limit_bytes
+        return self.hook_limit_bytes if _HOOK.match(scope["path"]) else self.body_limit_bytes
 
 
 def _refusal(headers: Headers, limit: int) -> TooLarge | UnsupportedMedia | None:

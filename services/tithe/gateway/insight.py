@@ -72,7 +72,7 @@ def _status(unit: Unit, project_id: UUID) -> Status:
         round=_running(unit, rounds.unfinished(unit, project_id)),
         ranking=Ranking(
             round=seen.served_round, model_version=seen.served_model,
-            labels_since=seen.label_count - (seen.served_labels or 0),
+            labels_since=seen.change_count - (seen.served_changes or 0),
             ranked_at=seen.served_at, age_seconds=None if seen.served_age is None else max(0.0, seen.served_age),
         ),
         model=_model(project, seen),

@@ -12,9 +12,8 @@ from uuid import UUID
 from tithe.contracts.api import Imported, RejectedLine
 from tithe.contracts.projects import Project
 from tithe.errors import BadInput, BrokenUpload, TitheError, TooLarge, Unavailable
-from tithe.gateway.checks import Checker
-from tithe.gateway.readers.record import BadLine, Record
 from tithe.loop import ingest
+from tithe.loop.checking import BadLine, Checker, Record
 from tithe.runtime import Runtime
 from tithe.storage.pool import NewItem
 

@@ -17,15 +17,15 @@ from starlette.types import Message
 from tithe.contracts.api import Imported, ImportProgress
 from tithe.contracts.projects import Project
 from tithe.errors import BrokenUpload, NotFound, TooLarge, Unavailable, UnsupportedMedia
-from tithe.gateway.checks import Checker
 from tithe.gateway.context import Here, ProjectId, leaving_seconds
 from tithe.gateway.intake import GatewayLeaves, Intake
 from tithe.gateway.problems import documented
 from tithe.gateway.readers.csv_rows import read_csv
 from tithe.gateway.readers.ndjson import read_ndjson
 from tithe.gateway.readers.parquet import read_parquet
-from tithe.gateway.readers.record import BadLine, Columns, Record
+from tithe.gateway.readers.record import Columns
 from tithe.loop import ingest
+from tithe.loop.checking import BadLine, Checker, Record
 from tithe.runtime import Runtime
 from tithe.storage import pool, projects, status
 from tithe.storage.database import Unit

@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tithe.errors import TitheError
-from tithe.storage import status
+from tithe.storage import connectors, status
 from tithe.storage.database import Database
 
 #: Projects told at a scrape, the newest first: the cost of a scrape must not grow for ever.
@@ -37,6 +37,7 @@ class Meters:
         self.batches = Counter("tithe_batches_handed_out", "Batches given, again or for the first time.",
                                registry=self.registry)  # fmt: skip
         self.registry.register(_Projects(database))
+        self.registry.register(_Connections(database))
 
 
 class _Projects:
@@ -77,6 +78,44 @@ class _Projects:
                 if measured is not None:
                     recall.add_metric([*project, k], measured)
         yield from (up, depth, rounds, unsent, vectors, recall)
+
+
+class _Connections:
+    """Gauges per connection to a tool. Without a database there are none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the gauges, in one query."""
+        labels = ["project", "connector", "kind"]
+        healthy = GaugeMetricFamily("tithe_connector_healthy", "Whether its last pass went well.", labels=labels)
+        lag = GaugeMetricFamily(
+            "tithe_connector_lag_seconds", "From annotation to counted label, median of the last 100.", labels=labels
+        )
+        held = GaugeMetricFamily("tithe_connector_held", "Answers the tool is waited for.", labels=labels)
+        counted = GaugeMetricFamily("tithe_connector_counted", "Labels from the tool that count.", labels=labels)
+        quarantined = GaugeMetricFamily("tithe_connector_quarantined", "Annotations that fit no schema.", labels=labels)
+        silent = GaugeMetricFamily(
+            "tithe_connector_success_age_seconds", "Since a pass over it last went well.", labels=labels
+        )
+        failures = GaugeMetricFamily("tithe_connector_failures", "Passes in a row that failed.", labels=labels)
+        try:
+            found = self._database.run(lambda unit: connectors.looks(unit, None), attempts=1)
+        except TitheError:
+            found = []
+        for one in found:
+            named = [str(one.project_id), one.name, one.kind]
+            healthy.add_metric(named, float(one.state == "healthy"))
+            held.add_metric(named, float(one.held))
+            counted.add_metric(named, float(one.counted))
+            quarantined.add_metric(named, float(one.quarantined))
+            failures.add_metric(named, float(one.failures))
+            if one.lag_seconds is not None:
+                lag.add_metric(named, float(one.lag_seconds))
+            if one.ok_at is not None:
+                silent.add_metric(named, max(0.0, time.time() - one.ok_at.timestamp()))
+        yield from (healthy, lag, held, counted, quarantined, silent, failures)
 
 
 class Timed:

@@ -15,10 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from tithe.contracts.predictions import AskPredictions, Prediction, Predictions
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidVector, NoModelYet, NotFound, Unavailable
-from tithe.gateway.checks import LONGEST_SQUARED
 from tithe.gateway.context import Here, JsonOnly, ProjectId, leaving_seconds
 from tithe.gateway.models import current_model, gather, pool_vectors, reads_vectors
 from tithe.gateway.problems import documented
+from tithe.loop.checking import LONGEST_SQUARED
 from tithe.runtime import Runtime
 from tithe.storage import pool, predictions, projects, rounds
 from tithe.storage.database import Unit

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from tithe.connectors.errors import HookRefused
 from tithe.contracts.shapes import Fault, Problem
 from tithe.errors import (
     BadInput,
@@ -42,6 +43,7 @@ _REMEDIES = {
 }
 _DOCUMENTED: dict[int, type[TitheError] | str] = {
     400: "The body is not JSON.",
+    403: HookRefused,
     404: NotFound,
     409: Conflict,
     413: TooLarge,

@@ -18,7 +18,7 @@ from tithe.loop import hand_out, ingest
 from tithe.loop import rounds as turns
 from tithe.loop.work import fail_subject
 from tithe.runtime import Runtime
-from tithe.storage import answers, files, jobs, predictions, projects, rounds
+from tithe.storage import answers, connectors, files, jobs, predictions, projects, rounds
 from tithe.storage.database import Unit
 
 _log = structlog.get_logger("tithe.keeper")
@@ -39,6 +39,7 @@ class Keeper:
 
     def wake(self) -> None:
         """Ring what waits; take every other step that is due. A step that fails is tried again next time."""
+        self._step("connect", 1.0, lambda: self.runtime.database.run(connectors.wake_due))
         self._step("ring", 0.0, self._ring)
         self._step("lapse", 2.0, self._take_back_claims)
         self._step("reclaim", 5.0, lambda: hand_out.reclaim_lapsed(self.runtime.database))

@@ -14,7 +14,7 @@ from tithe.storage.jobs import Claim
 
 
 def snapshot_labels(runtime: Runtime, _: SnapshotLabels, claim: Claim) -> None:
-    """Write ``labels/PROJECT.jsonl`` in the data folder anew: every counted label, in the order they came."""
+    """Write ``labels/PROJECT.jsonl`` in the data folder anew: every label that stands, in the order they came."""
     target = runtime.settings.data / "labels" / f"{claim.project_id}.jsonl"
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(f".{claim.fence}.tmp")

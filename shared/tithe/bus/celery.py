@@ -24,10 +24,12 @@ def celery_app(
     module: str | None = None,
     limit_seconds: int = 3600,
     processes: int = 1,
+    threads: bool = False,
 ) -> Celery:
     """An application that answers the topics of `handlers` and can send to any topic.
 
-    `module` is where the application is made: a spawned child knows no task before it has imported that.
+    `module` is where the application is made: a spawned child knows no task before it has imported that. `threads`:
+    work that waits for others is done by threads of one process; a time limit cannot end it, so it keeps its own.
 
     The visibility timeout is above twice the hard limit: a message is not given to a second worker while the first may
     still be at it. (Were it, the second would find the row claimed and do nothing.)
@@ -62,7 +64,7 @@ def celery_app(
         task_publish_retry_policy={"max_retries": 2, "interval_start": 0.2, "interval_max": 1},
         worker_prefetch_multiplier=1,
         worker_concurrency=processes,
-        worker_pool="prefork",
+        worker_pool="threads" if threads else "prefork",
         worker_pool_start_method="spawn",  # fork and OpenMP threads do not mix
         worker_proc_alive_timeout=60,
         worker_max_tasks_per_child=500,

@@ -131,7 +131,7 @@ class Ranking(Told):
 
     round: int | None
     model_version: int | None
-    labels_since: int = Field(description="labels this order has not seen")
+    labels_since: int = Field(description="labels this order has not seen; a corrected or withdrawn one counts again")
     ranked_at: datetime | None
     age_seconds: float | None
 
@@ -183,6 +183,14 @@ class OneLabel(Asked):
     )
     skip: bool = False
     note: Words | None = Field(default=None, max_length=2000)
+    annotator: Annotator | None = Field(
+        default=None,
+        description="who answered, where a tool holds the batch for several; default: its annotator",
+    )
+    correct: bool = Field(
+        default=False,
+        description="this takes the place of what the annotator said of the item before, through whatever batch",
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
@@ -207,7 +215,7 @@ class Outcome(Told):
     """What became of one answer. Superseded ones are kept too; `because` says why they do not count."""
 
     item_id: str
-    outcome: Literal["counted", "skipped", "duplicate", "superseded"]
+    outcome: Literal["counted", "skipped", "corrected", "duplicate", "superseded"]
     because: str | None = None
 
 

@@ -132,6 +132,19 @@ class SnapshotLabels(TaskMessage):
         return self.round_id
 
 
+class SyncConnector(TaskMessage):
+    """Make a pass over a connection to a tool: read what people said there, and tell it what to ask next."""
+
+    topic = "connector.sync"
+    queue = Queue.SYNC
+
+    connector_id: UUID
+
+    def subject(self) -> UUID:
+        """The connection."""
+        return self.connector_id
+
+
 MESSAGES: dict[str, type[TaskMessage]] = {
-    m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, PredictTexts, SnapshotLabels)
+    m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, PredictTexts, SnapshotLabels, SyncConnector)
 }

@@ -181,9 +181,11 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -
     probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
     more, cost = queue.lease_random(unit, batch, probes, size - got, got, bound)
     got, bound = got + more, bound.after(cost, more)
+    # In this order: what is answered in between counts in both, and nobody is told that there is nothing more to come.
+    active = queue.active_leases(unit, project.id)
     settled = answers.progress(unit, project.id).settled_slots
     everything = (counts.item_count - counts.test_count) * project.overlap
-    taken = settled + queue.active_leases(unit, project.id)
+    taken = settled + active
     if got < size and taken < everything and (bound.left is None or got == 0):
         got += queue.lease_any(unit, batch, size - got, project.overlap, got, bound)[0]
     if got:
@@ -194,5 +196,4 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -
 
 
 def _staleness(project: Asking) -> Staleness:
-    since = project.label_count - (project.ranked_labels or 0)
-    return Staleness(project.round_number, project.model_version, since, project.ranked_at)
+    return Staleness(project.round_number, project.model_version, project.labels_since, project.ranked_at)

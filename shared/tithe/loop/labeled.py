@@ -122,7 +122,7 @@ def follow(
     project_id
         The project.
     ordinals
-        Items of the pool with a counted label up to its watermark, in the order they were labeled; repeated where
+        Items of the pool with a label that stands at its watermark, in the order they were labeled; repeated where
         several people answered.
     vectors
         The pool's, of every block that is ready.

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +13,11 @@ from tithe.contracts.labels import check_label
 from tithe.contracts.projects import Project, Task
 from tithe.errors import BadInput, InvalidLabel, KeyReused, NotFound
 from tithe.loop import rounds as turns
-from tithe.storage import answers, desk, queue
-from tithe.storage.answers import Answer
+from tithe.loop import verdicts
+from tithe.loop.verdicts import Said, Verdict
+from tithe.storage import desk
 from tithe.storage.database import Database, Unit
-from tithe.storage.desk import Answering, Call, Held
-
-#: States of a lease that nobody holds any more: a late answer may still take a free slot.
-_GIVEN_UP = ("expired", "released")
+from tithe.storage.desk import Answering, Call, GivenBefore, Held
 
 
 @dataclass(frozen=True)
@@ -31,13 +28,15 @@ class Sent:
     label: Any = None
     skip: bool = False
     note: str | None = None
+    annotator: str | None = None  #: who answered, where the batch is held for others; None: its holder
+    correct: bool = False  #: takes the place of what they said of the item before, through whatever batch
 
 
 @dataclass(frozen=True)
 class Recorded:
     """What became of a call's answers."""
 
-    outcomes: list[dict[str, Any]]  #: per answer: item_id, outcome (counted, skipped, duplicate, superseded), because
+    outcomes: list[dict[str, Any]]  #: per answer: item_id, outcome (see :class:`~tithe.loop.verdicts.Verdict`), because
     batch_state: str
     waiting: int  #: items of the batch that still wait for an answer
     label_count: int
@@ -50,8 +49,10 @@ def record(
     """Store the answers; the same call again (same key, or the same answers) changes nothing.
 
     Every answer is kept. One that comes after its lease lapsed counts if nobody took the item over; otherwise it is
-    stored as superseded. One bad answer refuses the whole call, with every fault named, and stores nothing.
-    `project_id` None: whichever project the batch belongs to.
+    stored as superseded, and so is another answer of whoever answered the item before, unless it says that it corrects
+    that one: then it takes its place. A lease that somebody else than the batch's holder answered is theirs from then
+    on. One bad answer refuses the whole call, with every fault named, and stores nothing. `project_id` None: whichever
+    project the batch belongs to.
 
     Returns
     -------
@@ -67,11 +68,14 @@ def record(
     KeyReused
         The key came before with other answers.
     """
-    return database.run(lambda unit: _record(unit, project_id, batch_id, sent, key))
+    try:
+        return database.run(lambda unit: _record(unit, project_id, batch_id, sent, key, first=True))
+    except GivenBefore:  # somebody withdrew an answer, and gives it again
+        return database.run(lambda unit: _record(unit, project_id, batch_id, sent, key, first=False))
 
 
 def _record(
-    unit: Unit, project_id: UUID | None, batch_id: UUID, sent: Sequence[Sent], key: str | None
+    unit: Unit, project_id: UUID | None, batch_id: UUID, sent: Sequence[Sent], key: str | None, *, first: bool
 ) -> tuple[Recorded, bool]:
     batch = desk.answering(unit, project_id, batch_id)
     if batch is None:
@@ -81,14 +85,36 @@ def _record(
         return _replayed(before, digest, key), True
     # Spans are checked against what they are of.
     held = desk.held(unit, batch_id, contents=batch.task is Task.TOKENS)
-    leases = {lease.external_id: lease for lease in held}
+    leases = _one_each(held)
     values = _checked(batch, leases, sent)
-    return _settle(unit, batch, batch_id, leases, list(zip(sent, values, strict=True)), (key, digest)), False
+    said = [
+        Said(leases[one.item_id], one.annotator or batch.annotator, "skip" if one.skip else "label", value, one.note,
+             one.correct)
+        for one, value in zip(sent, values, strict=True)
+    ]  # fmt: skip
+    waiting = sum(lease.state == "active" for lease in held)
+    return _settle(unit, batch, batch_id, waiting, said, (key, digest), first=first), False
 
 
 def _digest(batch_id: UUID, sent: Sequence[Sent]) -> str:
-    body = json.dumps([str(batch_id), [asdict(one) for one in sent]], sort_keys=True, ensure_ascii=True)
+    # What is not said is left out, so that a call has the digest it had before there was anything more to say.
+    told = [{name: value for name, value in asdict(one).items() if not _unsaid(name, value)} for one in sent]
+    body = json.dumps([str(batch_id), told], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _unsaid(name: str, value: Any) -> bool:
+    return (name == "annotator" and value is None) or (name == "correct" and not value)
+
+
+def _one_each(held: Sequence[Held]) -> dict[str, Held]:
+    """The lease that an answer to an item is an answer to: the one that waits for it, or else the newest."""
+    found: dict[str, Held] = {}
+    for lease in held:
+        other = found.get(lease.external_id)
+        if other is None or (lease.state == "active", lease.id) > (other.state == "active", other.id):
+            found[lease.external_id] = lease
+    return found
 
 
 def _replayed(before: tuple[str, Any], digest: str, key: str) -> Recorded:
@@ -137,92 +163,34 @@ def _label(project: Project, lease: Held, one: Sent, place: str) -> Any:
 
 
 def _settle(
-    unit: Unit, batch: Answering, batch_id: UUID, leases: dict[str, Held], said: list[tuple[Sent, Any]],
-    call: tuple[str | None, str],
+    unit: Unit, batch: Answering, batch_id: UUID, waiting: int, said: Sequence[Said], call: tuple[str | None, str], *,
+    first: bool,
 ) -> Recorded:  # fmt: skip
     """Settle what is still good, store everything, count, and open a round where the threshold is crossed."""
-    states = {lease.ordinal: lease.state for lease in leases.values()}
-    ordinals = {one.item_id: leases[one.item_id].ordinal for one, _ in said}
-    skipped = [ordinals[one.item_id] for one, _ in said if one.skip]
-    fresh = {ordinal for ordinal in ordinals.values() if states[ordinal] == "active"}
-    waiting = sum(state == "active" for state in states.values()) - len(fresh)
+    doubtful = [one for one in said if not one.fresh]
+    judged = verdicts.judge(unit, batch, batch_id, doubtful) if doubtful else {}
+    decided = [(one, judged.get(one.lease.ordinal) or verdicts.simple(one)) for one in said]
+    waiting -= sum(verdict.waits_no_more for _, verdict in decided)
     closes = batch.state == "open" and waiting == 0
-    late = [leases[one.item_id] for one, _ in said if states[ordinals[one.item_id]] in _GIVEN_UP]
-    rescued = _rescue(unit, batch, batch_id, late, skipped)
-    if fresh:
-        desk.settle(unit, batch_id, sorted(fresh), skipped, closes=closes)
-    stored, outcomes = _verdicts(unit, batch, leases, said, fresh, rescued)
+    fresh = [one for one in said if one.fresh]
+    if fresh or closes:
+        skipped = [one.lease.ordinal for one in fresh if one.kind == "skip"]
+        desk.settle(unit, batch_id, sorted(one.lease.ordinal for one in fresh), skipped, closes=closes)
+    outcomes = [_told(one, verdict) for one, verdict in decided]
     told = Recorded(outcomes, "closed" if closes else batch.state, waiting if batch.state == "open" else 0, 0, None)
+    stored = [answer for one, verdict in decided if (answer := verdict.answer(one)) is not None]
     key, digest = call
     progress = desk.record(
-        unit, batch.id, batch.annotator, batch_id, "annotator", stored, slots=len(fresh) + len(rescued),
-        call=Call(key, digest, asdict(told)) if key else None,
+        unit, batch.id, batch.annotator, batch_id, "annotator", stored,
+        slots=sum(verdict.settles for _, verdict in decided),
+        call=Call(key, digest, asdict(told)) if key else None, first=first,
     )  # fmt: skip
-    opened = turns.open_for_labels(unit, batch, progress, batch.all_slots) if fresh or rescued else None
+    moved = any(verdict.settles or verdict.was for _, verdict in decided)
+    opened = turns.open_for_labels(unit, batch, progress, batch.all_slots) if moved else None
     if opened is not None and key:
         desk.note_round(unit, batch.id, key, opened.number)
     return replace(told, label_count=progress.label_count, round_requested=opened.number if opened else None)
 
 
-def _rescue(
-    unit: Unit, batch: Answering, batch_id: UUID, late: Sequence[Held], skipped: Sequence[int]
-) -> dict[int, int]:
-    """Settle lapsed leases nobody took over, as far as the budget goes: ordinal → the lease that counts."""
-    if not late:
-        return {}
-    # Held from here on: rows of the ready queue are only touched under it, as a round's swap does.
-    progress = answers.lock_progress(unit, batch.id)
-    good = [lease.ordinal for lease in late]
-    if batch.budget is not None:  # what was handed out again since then is paid for first
-        reserved = queue.reserved(unit, batch.id)
-        left = batch.budget - progress.paid_count - reserved
-        paid = [lease for lease in late if lease.ordinal not in skipped]
-        fitting = _fitting([lease.cost for lease in paid], left, alone=reserved == 0)
-        beyond = {lease.ordinal for lease in paid[fitting:]}
-        good = [ordinal for ordinal in good if ordinal not in beyond]
-    rescued = queue.lease_late(unit, batch_id, good, skipped, batch.overlap)
-    if rescued:
-        queue.recount_ready(unit, batch.id, list(rescued))
-    return rescued
-
-
-def _fitting(costs: Sequence[int], left: int, *, alone: bool) -> int:
-    """How many of the costs, from the first on, fit into what is left; by the rule by which items are handed out.
-
-    Examples
-    --------
-    >>> _fitting([3, 4, 1], 7, alone=True), _fitting([9, 1], 7, alone=True), _fitting([9, 1], 7, alone=False)
-    (2, 1, 0)
-    """
-    if left <= 0:
-        return 0
-    fitting = sum(total <= left for total in accumulate(costs))
-    return max(fitting, 1) if alone and costs else fitting
-
-
-def _verdicts(
-    unit: Unit, batch: Answering, leases: dict[str, Held], said: list[tuple[Sent, Any]], fresh: set[int],
-    rescued: dict[int, int],
-) -> tuple[list[Answer], list[dict[str, Any]]]:  # fmt: skip
-    """What is stored, and what the annotator is told of each answer, in the order they came."""
-    good = fresh | set(rescued)
-    doubtful = [leases[one.item_id].ordinal for one, _ in said if leases[one.item_id].ordinal not in good]
-    before = answers.earlier(unit, batch.id, batch.annotator, doubtful) if doubtful else {}
-    stored: list[Answer] = []
-    outcomes: list[dict[str, Any]] = []
-    for one, value in said:
-        lease = leases[one.item_id]
-        kind = "skip" if one.skip else "label"
-        because = None
-        if lease.ordinal in good:
-            outcome = "skipped" if one.skip else "counted"
-        elif before.get(lease.ordinal) == (kind, value):
-            outcome, because = "duplicate", "answered_before"
-        else:
-            outcome, because = "superseded", "answered_before" if lease.ordinal in before else "lease_lapsed"
-        outcomes.append({"item_id": one.item_id, "outcome": outcome, "because": because})
-        if outcome != "duplicate":
-            state = "superseded" if outcome == "superseded" else "counted"
-            fence = rescued.get(lease.ordinal, lease.id)
-            stored.append(Answer(lease.ordinal, kind, value, one.note, fence, state, because, lease.cost))
-    return stored, outcomes
+def _told(one: Said, verdict: Verdict) -> dict[str, Any]:
+    return {"item_id": one.lease.external_id, "outcome": verdict.outcome, "because": verdict.because}

@@ -16,7 +16,7 @@ from tithe import policy
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import ScoreShard, SelectReady, SnapshotLabels, TrainRound
 from tithe.errors import Conflict, NotFound, RoundAlreadyOpen
-from tithe.storage import answers, jobs, pool, projects, queue, rounds
+from tithe.storage import answers, connectors, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
 from tithe.storage.database import Database, Unit
 from tithe.storage.queue import Choice
@@ -31,13 +31,13 @@ def maybe_open(unit: Unit, project: Project) -> Round | None:
 
 
 def open_for_labels(unit: Unit, project: Project, progress: Progress, all_slots: int) -> Round | None:
-    """Open a round if the labels just counted crossed the threshold. The hot path: almost always no query at all.
+    """Open a round if the labels just counted or corrected crossed the threshold. The hot path: mostly no query at all.
 
     `progress` is what the counting returned, its row held by this unit; `all_slots` is how many answers the pool takes.
     """
     spent = project.budget is not None and progress.paid_count >= project.budget
     finished = spent or progress.settled_slots >= all_slots
-    counts = policy.LabelCounts(progress.label_count, progress.requested_at_labels, finished=finished)
+    counts = policy.LabelCounts(progress.change_count, progress.requested_at_changes, finished=finished)
     if not policy.retrain_due(counts, project.retrain_every) or pool.block_counts(unit, project.id)[0] == 0:
         return None
     return _open(unit, project, progress, "labels")
@@ -77,7 +77,7 @@ def _reason(unit: Unit, project: Project, progress: Progress) -> str | None:
     if newest is None:
         return "labels" if progress.label_count else "cold_start"
     counts = policy.LabelCounts(
-        progress.label_count, progress.requested_at_labels, finished=_finished(unit, project, progress)
+        progress.change_count, progress.requested_at_changes, finished=_finished(unit, project, progress)
     )
     if policy.retrain_due(counts, project.retrain_every):
         return "labels"
@@ -108,12 +108,15 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
         strategy=project.strategy,
         near_duplicate=project.near_duplicate,
         seed=policy.round_seed(project.seed, number),
-        depth=policy.ready_depth(project.batch_size, project.retrain_every, project.overlap),
+        # What tools hold is ranked with the rest, and is to leave enough for everybody else.
+        depth=policy.ready_depth(project.batch_size, project.retrain_every, project.overlap)
+        + connectors.windows(unit, project.id),
         watermark=progress.answer_seq,
         label_count=progress.label_count,
+        change_count=progress.change_count,
     )
     if opened is not None:
-        if opened.label_count:
+        if progress.change_count:  # also where every label was withdrawn: their vectors are to go
             unit.send(TrainRound(round_id=opened.id), project.id)
         else:
             plan_scoring(unit, opened, None, {})
@@ -159,6 +162,9 @@ def finish_training(unit: Unit, claim: jobs.Claim, trained: Trained | None, fact
     jobs.finish(unit, claim)
     if current is None or current.state != "training":
         return
+    if trained is None and not current.label_count:
+        plan_scoring(unit, current, None, {"not_trained": "every label was withdrawn"})
+        return
     if trained is None:
         plan_scoring(unit, current, answers.progress(unit, current.project_id).current_model, facts)
         return
@@ -194,7 +200,7 @@ def finish_shard(
 
 def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: dict[str, Any]) -> None:
     """End a round: its choices become the queue that is served. What waited meanwhile may open the next one."""
-    answers.lock_progress(unit, claim.project_id)
+    progress = answers.lock_progress(unit, claim.project_id)
     current = rounds.lock(unit, claim.subject)
     jobs.finish(unit, claim)
     if current is None or current.state != "selecting":
@@ -202,8 +208,9 @@ def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: 
     project = projects.get(unit, current.project_id)
     filled, slots = queue.swap_ready(unit, project.id, current.id, project.overlap, choices)
     rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled, "slots": slots})
-    if current.label_count:
+    if progress.change_count:
         unit.send(SnapshotLabels(round_id=current.id), project.id)
+    connectors.wake_for_order(unit, project.id)
     maybe_open(unit, project)
 
 

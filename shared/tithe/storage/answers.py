@@ -1,4 +1,8 @@
-"""Answers and the counters that number them. Append-only: whatever arrives is kept, and says whether it counts."""
+"""Answers and the counters that number them. Append-only: whatever arrives is kept, and says whether it counts.
+
+A correction is a new answer that replaces an earlier one, and so is a withdrawal, which says nothing. What one person
+said of one item is a chain of such answers; its last is the one that stands. Counters count what stands.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from tithe.storage.database import Unit
 
 @dataclass(frozen=True)
 class Progress:
-    """A project's label counters."""
+    """A project's label counters: of answers that stand, but for the numbers, which every counted one has."""
 
     project_id: UUID
     answer_seq: int
@@ -21,10 +25,26 @@ class Progress:
     paid_count: int  #: of the budget, in its unit: labels, or words of labeled items
     skip_count: int
     settled_slots: int
-    requested_at_labels: int
+    change_count: int  #: labels of the pool that were added, changed or taken away; never falls
+    requested_at_changes: int  #: the same when the last round was requested
     round_number: int
     current_round: UUID | None
     current_model: UUID | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one person's say of one item is at this moment."""
+
+    answer_id: int
+    ordinal: int
+    annotator: str
+    kind: str  #: label or skip; withdrawn where that was asked for
+    value: Any
+    lease_id: int | None  #: of the slot that it takes; None: it takes none
+    cost: int  #: what a label of the item takes from the budget
+    source: str  #: annotator or import
+    held_out: bool  #: the item scores the model
 
 
 @dataclass(frozen=True)
@@ -32,18 +52,20 @@ class Answer:
     """One answer as it is stored."""
 
     ordinal: int
-    kind: str  #: label or skip
+    kind: str  #: label or skip; withdrawn: what it replaces counts no more
     value: Any
     note: str | None = None
     lease_id: int | None = None
     state: str = "counted"
     because: str | None = None
     cost: int = 1  #: what a label takes from the budget; not stored: the item says it
+    annotator: str | None = None  #: who gave it; None: the one the call says
+    replaces: Standing | None = None  #: what it takes the place of, of the same item and annotator
 
 
 @dataclass(frozen=True)
 class Exported:
-    """One item with one counted answer, or with none."""
+    """One item with one answer that stands, or with none."""
 
     external_id: str
     text: str | None
@@ -77,31 +99,50 @@ def _progress(unit: Unit, query: str, project_id: UUID) -> Progress:
     return found
 
 
-def earlier(unit: Unit, project_id: UUID, annotator: str, ordinals: Sequence[int]) -> dict[int, tuple[str, Any]]:
-    """What the annotator said of the items before: ordinal → (kind, value)."""
-    found = unit.rows("answers.earlier", project_id=project_id, annotator=annotator, ordinals=list(ordinals))
-    return {ordinal: (kind, value) for ordinal, kind, value in found}
+def standing(
+    unit: Unit, project_id: UUID, ordinals: Sequence[int], annotator: str | Sequence[str] | None = None, *,
+    withdrawn: bool = False,
+) -> list[Standing]:  # fmt: skip
+    """What stands of these items, by this annotator or these, or by anybody, in the order it came.
+
+    At most one for each item and annotator. `withdrawn`: also the ends of chains that were withdrawn; an ordinary
+    answer of the same person goes on from there by itself. It may be replaced at any moment, but not while the caller
+    holds the counters (:func:`lock_progress`).
+    """
+    annotators = [annotator] if isinstance(annotator, str) else annotator
+    return unit.all(
+        "answers.standing", Standing, project_id=project_id, ordinals=list(ordinals),
+        annotators=None if annotators is None else list(annotators), withdrawn=withdrawn,
+    )  # fmt: skip
+
+
+def still_stands(unit: Unit, project_id: UUID, was: Standing) -> bool:
+    """Whether nothing replaced it meanwhile. The caller holds the counters."""
+    return bool(unit.value("answers.still_stands", project_id=project_id, answer_id=was.answer_id))
 
 
 def training_set(unit: Unit, project_id: UUID, watermark: int, split: str) -> list[tuple[int, Any]]:
-    """(ordinal, value) of every counted label up to the watermark, in sequence; `split` is pool or test."""
+    """(ordinal, value) of every label that stands at the watermark, in sequence; `split` is pool or test.
+
+    The same watermark gives the same rows, whatever is corrected or withdrawn later.
+    """
     found = unit.rows("answers.training_set", project_id=project_id, watermark=watermark, split=split)
     return [(ordinal, value) for ordinal, value in found]
 
 
 def export(unit: Unit, project_id: UUID, *, skips: bool) -> Iterator[Exported]:
-    """Every counted answer with its item, in sequence; bounded memory."""
+    """Every answer that stands with its item, in sequence; bounded memory."""
     for row in unit.stream("answers.export", project_id=project_id, skips=skips):
         yield Exported(*row)
 
 
 def class_counts(unit: Unit, project_id: UUID) -> dict[str, int]:
-    """Counted labels per class, most frequent first."""
+    """Labels that stand per class, most frequent first."""
     return dict(unit.rows("answers.class_counts", project_id=project_id))
 
 
 def annotators(unit: Unit, project_id: UUID) -> list[tuple[str, int, int, datetime]]:
-    """(annotator, labels, skips, last answer at)."""
+    """(annotator, labels, skips, last answer at), of whoever ever answered; what does not stand is not counted."""
     return [(a, b, c, d) for a, b, c, d in unit.rows("answers.annotators", project_id=project_id)]
 
 

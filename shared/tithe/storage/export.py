@@ -29,9 +29,10 @@ def snapshot(unit: Unit, project_id: UUID) -> Snapshot:
 
 
 def answered(database: Database, project_id: UUID, covered: Snapshot, *, skips: bool) -> Iterator[list[Exported]]:
-    """Counted answers with their items, in the order they came; no transaction is open between two pages."""
+    """Answers that stand with their items, in the order they came; no transaction is open between two pages."""
     for first in range(1, covered.answer_seq + 1, _PAGE_ROWS):
-        values = {"first": first, "last": min(first + _PAGE_ROWS - 1, covered.answer_seq), "skips": skips}
+        values = {"first": first, "last": min(first + _PAGE_ROWS - 1, covered.answer_seq),
+                  "last_seq": covered.answer_seq, "skips": skips}  # fmt: skip
         yield from _page(database, "export.answered", project_id, values)
 
 

@@ -139,11 +139,14 @@ def extend(unit: Unit, batch_id: UUID, lease_seconds: int) -> datetime | None:
 
 
 def lease_late(
-    unit: Unit, batch_id: UUID, ordinals: Sequence[int], skipped: Sequence[int], overlap: int
+    unit: Unit, lease_ids: Sequence[int], annotators: Sequence[str], kinds: Sequence[str], overlap: int
 ) -> dict[int, int]:
-    """Settle what lapsed but was not taken over: ordinal → the new lease's id, for those that still counted."""
+    """Take fresh slots beside these leases, one each, for answers (label or skip) of these annotators, as far as free.
+
+    Ordinal → the new lease's id, for those that got one.
+    """
     found = unit.rows(
-        "queue.lease_late", batch_id=batch_id, ordinals=list(ordinals), skipped=list(skipped), overlap=overlap
+        "queue.lease_late", lease_ids=list(lease_ids), annotators=list(annotators), kinds=list(kinds), overlap=overlap
     )
     return dict(found)
 

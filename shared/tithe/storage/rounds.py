@@ -110,12 +110,13 @@ class Point:
 
 def request(
     unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: Strategy,
-    near_duplicate: float | None, seed: int, depth: int, watermark: int, label_count: int,
+    near_duplicate: float | None, seed: int, depth: int, watermark: int, label_count: int, change_count: int,
 ) -> Round | None:  # fmt: skip
     """Open a round; None: one is unfinished. The caller holds the project's progress row."""
     made = unit.one(
         "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=stored_as(strategy),
         near_duplicate=near_duplicate, seed=seed, depth=depth, watermark=watermark, label_count=label_count,
+        change_count=change_count,
     )  # fmt: skip
     if made is not None:
         unit.run("rounds.note_request", project_id=project_id, number=number)

@@ -19,6 +19,7 @@ class Overview:
     item_count: int
     test_count: int
     label_count: int
+    change_count: int
     paid_count: int
     skip_count: int
     settled_slots: int
@@ -35,7 +36,7 @@ class Overview:
     model_labels: int | None
     model_at: datetime | None
     served_round: int | None
-    served_labels: int | None
+    served_changes: int | None  #: labels added, changed or taken away when it was requested
     served_at: datetime | None
     served_model: int | None
     served_age: float | None

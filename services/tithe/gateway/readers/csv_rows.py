@@ -10,7 +10,8 @@ from typing import Any
 from tithe.contracts.projects import Task
 from tithe.errors import BrokenUpload
 from tithe.gateway.readers.lines import lines
-from tithe.gateway.readers.record import BadLine, Columns, Record
+from tithe.gateway.readers.record import Columns
+from tithe.loop.checking import BadLine, Record
 
 _JSON_FIELDS = ("tokens", "vector", "meta")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tithe.errors import BrokenUpload
-from tithe.gateway.readers.record import BadLine
+from tithe.loop.checking import BadLine
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from tithe.gateway.readers.lines import lines
-from tithe.gateway.readers.record import BadLine, Columns, Record
+from tithe.gateway.readers.record import Columns
+from tithe.loop.checking import BadLine, Record
 
 
 def read_ndjson(pieces: Iterable[bytes], columns: Columns, limit_bytes: int) -> Iterator[Record | BadLine]:

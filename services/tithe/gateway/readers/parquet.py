@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tithe.errors import BrokenUpload, Unavailable
-from tithe.gateway.readers.record import BadLine, Columns, Record
+from tithe.gateway.readers.record import Columns
+from tithe.loop.checking import BadLine, Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +86,8 @@ def _column(name: str | None, column: pa.Array) -> Any:
         return [_numbers(cell) for cell in column]
     if hasattr(column, "storage") and name == "vector":
         return _column(name, column.storage)
+    if getattr(column.type, "unit", None) == "ns":
+        return [_cell(one) for one in column]
     try:
         cells: list[Any] = column.to_pylist()
     except _UNREADABLE:
@@ -103,7 +106,7 @@ def _cell(cell: pa.Scalar) -> Any:
     import pyarrow as pa
 
     try:
-        return cell.as_py()
+        return _whole_microseconds(cell).as_py()
     except _UNREADABLE as error:
         if not pa.types.is_temporal(cell.type) or pa.types.is_duration(cell.type):
             return _Unreadable(error)
@@ -115,6 +118,20 @@ def _cell(cell: pa.Scalar) -> Any:
     except (pa.ArrowException, *_UNREADABLE) as error:
         return _Unreadable(error)
     return _Unreadable("a time is out of range") if text.startswith("<") else text.replace(" ", "T", 1)
+
+
+def _whole_microseconds(cell: pa.Scalar) -> pa.Scalar:
+    """The cell in a unit that Python has, whether or not pandas, which has others, is there too."""
+    import pyarrow as pa
+
+    if not cell.is_valid or getattr(cell.type, "unit", None) != "ns" or not hasattr(cell, "value"):
+        return cell
+    if cell.value % 1000:
+        raise ValueError("it has nanoseconds, which Python has not")
+    coarse = pa.duration("us") if pa.types.is_duration(cell.type) else None
+    if pa.types.is_timestamp(cell.type):
+        coarse = pa.timestamp("us", cell.type.tz)
+    return cell if coarse is None else cell.cast(coarse)
 
 
 def _numbers(cell: pa.Scalar) -> Any:

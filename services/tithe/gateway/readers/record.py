@@ -1,36 +1,15 @@
-"""What readers yield, and how the caller's columns are told from ours."""
+"""How the caller's columns are told from ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from tithe.errors import BrokenUpload
 
 #: What a record may say of an item. Everything else is the caller's own and goes into `meta`, or is refused.
 FIELDS = frozenset({"id", "text", "tokens", "vector", "meta", "label", "split"})
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line: its fields under our names, the caller's other columns, and about how much memory it takes."""
-
-    line: int
-    values: dict[str, Any]
-    extra: dict[str, Any] = field(default_factory=dict)
-    size: int = 0
-
-
-class BadLine(Exception):
-    """A line that is not taken. The upload goes on."""
-
-    def __init__(self, line: int, code: str, reason: str, remedy: str | None = None) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.code = code
-        self.reason = reason
-        self.remedy = remedy
 
 
 @dataclass(frozen=True)

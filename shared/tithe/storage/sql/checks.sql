@@ -19,18 +19,34 @@ SELECT i.project_id, format('item %%s costs %%s, but the budget counts labels', 
 FROM items i JOIN projects q ON q.id = i.project_id WHERE q.budget_unit = 'labels' AND i.cost <> 1
 
 -- name: i3_every_settled_lease_has_one_counted_answer
-SELECT l.project_id, format('lease %%s of item %%s is %%s but has %%s counted answers', l.id, l.ordinal, l.state, n.n)
+-- That stands and says what the lease says.
+SELECT l.project_id, format('lease %%s of item %%s is %%s but has %%s such answers that stand, of %%s', l.id, l.ordinal, l.state,
+                            n.said, n.n)
 FROM leases l
-JOIN LATERAL (SELECT count(*) n FROM answers a WHERE a.project_id = l.project_id AND a.ordinal = l.ordinal
-              AND a.annotator = l.annotator AND a.state = 'counted') n ON true
-WHERE l.state IN ('done', 'skipped') AND n.n <> 1
+JOIN LATERAL (
+    SELECT count(*) AS n,
+           count(*) FILTER (WHERE a.kind = CASE l.state WHEN 'done' THEN 'label' ELSE 'skip' END) AS said
+    FROM answers a
+    WHERE a.project_id = l.project_id AND a.ordinal = l.ordinal AND a.annotator = l.annotator AND a.state = 'counted'
+      AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)
+) n ON true
+WHERE l.state IN ('done', 'skipped') AND (n.n <> 1 OR n.said <> 1)
 
 -- name: i3_every_counted_answer_has_a_settled_lease
+-- Of those that stand.
 SELECT a.project_id, format('answer %%s (item %%s, %%s) counts without a settled lease', a.id, a.ordinal, a.annotator)
 FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
-WHERE a.state = 'counted' AND i.split = 'pool'
+WHERE a.state = 'counted' AND a.kind <> 'withdrawn' AND i.split = 'pool'
+  AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)
   AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = a.project_id AND l.ordinal = a.ordinal
                   AND l.annotator = a.annotator AND l.state IN ('done', 'skipped'))
+
+-- name: i3_a_withdrawn_answer_holds_no_slot
+SELECT a.project_id, format('answer %%s (item %%s, %%s) was withdrawn, and lease %%s of it is %%s', a.id, a.ordinal, a.annotator,
+                            l.id, l.state)
+FROM answers a JOIN leases l ON l.project_id = a.project_id AND l.ordinal = a.ordinal AND l.annotator = a.annotator
+WHERE a.state = 'counted' AND a.kind = 'withdrawn' AND l.state IN ('done', 'skipped')
+  AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)
 
 -- name: i4_no_item_has_more_opinions_than_its_overlap
 SELECT l.project_id, format('item %%s has %%s leases or answers, overlap %%s', l.ordinal, count(*), max(q.overlap))
@@ -41,7 +57,7 @@ GROUP BY l.project_id, l.ordinal HAVING count(*) > max(q.overlap)
 -- name: i4_an_imported_label_stands_alone
 SELECT l.project_id, format('item %%s has an imported label and a lease of %%s', l.ordinal, o.annotator)
 FROM leases l JOIN leases o ON o.project_id = l.project_id AND o.ordinal = l.ordinal AND o.id <> l.id
-WHERE l.chosen_by = 'import' AND o.state IN ('active', 'done', 'skipped')
+WHERE l.chosen_by = 'import' AND l.state IN ('active', 'done', 'skipped') AND o.state IN ('active', 'done', 'skipped')
 
 -- name: i4_nobody_holds_an_item_twice
 SELECT l.project_id, format('%%s holds item %%s %%s times', l.annotator, l.ordinal, count(*)) FROM leases l
@@ -73,8 +89,34 @@ JOIN LATERAL (
            count(*) FILTER (WHERE a.kind = 'skip') AS skips
     FROM answers a JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal
     WHERE a.project_id = p.project_id AND a.state = 'counted'
+      AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)
 ) n ON true
 WHERE p.label_count <> n.labels OR p.paid_count <> n.paid OR p.skip_count <> n.skips
+
+-- name: i6_label_changes_equal_a_recount
+-- Of every link of a chain: whether there is a label on either side of it.
+SELECT p.project_id, format('%%s changes of labels counted, %%s are there', p.change_count, n.n) FROM progress p
+JOIN LATERAL (
+    SELECT count(*) AS n FROM answers a
+    JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal AND i.split = 'pool'
+    LEFT JOIN answers b ON b.id = a.replaces
+    WHERE a.project_id = p.project_id AND a.state = 'counted' AND 'label' IN (a.kind, b.kind)
+) n ON true
+WHERE p.change_count <> n.n OR p.requested_at_changes > p.change_count
+
+-- name: i6_corrections_are_chains_of_one_item_and_person
+-- Each replaces one earlier answer of the same item and person, none is replaced twice, and nothing is withdrawn twice. What is
+-- corrected stays what it was, paid for or imported.
+SELECT a.project_id, format('answer %%s (item %%s, %%s) replaces %%s', a.id, a.ordinal, a.annotator, a.replaces)
+FROM answers a LEFT JOIN answers b ON b.id = a.replaces
+WHERE a.replaces IS NOT NULL
+  AND ((b.project_id, b.ordinal, b.annotator, b.state) IS DISTINCT FROM (a.project_id, a.ordinal, a.annotator, 'counted')
+       OR b.kind <> 'withdrawn' AND b.source <> a.source OR b.seq >= a.seq OR a.kind = 'withdrawn' AND b.kind = 'withdrawn'
+       OR EXISTS (SELECT FROM answers o WHERE o.project_id = a.project_id AND o.replaces = a.replaces AND o.id <> a.id))
+
+-- name: i6_every_chain_has_one_beginning
+SELECT a.project_id, format('item %%s has %%s first answers of %%s', a.ordinal, count(*), a.annotator) FROM answers a
+WHERE a.state = 'counted' AND a.replaces IS NULL GROUP BY a.project_id, a.ordinal, a.annotator HAVING count(*) > 1
 
 -- name: i7_an_unfinished_round_has_work_under_way
 SELECT r.project_id, format('round %%s is %%s and no job of it is open', r.number, r.state) FROM rounds r
@@ -88,10 +130,11 @@ FROM jobs j JOIN rounds r ON r.id = j.subject
 WHERE j.topic <> 'labels.snapshot' AND j.state IN ('ready', 'claimed') AND r.state IN ('ready', 'failed')
 
 -- name: i7_the_history_ends_with_the_last_label
-SELECT g.project_id, format('budget spent, %%s labels, no round runs, and the newest saw %%s', g.label_count, r.label_count)
+SELECT g.project_id, format('budget spent, %%s labels added or changed, no round runs, and the newest saw %%s', g.change_count,
+                            g.requested_at_changes)
 FROM progress g JOIN projects q ON q.id = g.project_id AND q.deleted_at IS NULL
 JOIN rounds r ON r.project_id = g.project_id AND r.number = g.round_number
-WHERE g.paid_count >= q.budget AND r.state = 'ready' AND r.label_count < g.label_count
+WHERE g.paid_count >= q.budget AND r.state = 'ready' AND g.requested_at_changes < g.change_count
 
 -- name: i7_round_numbers_are_gap_free
 SELECT p.project_id, format('round_number %%s, %%s rounds', p.round_number, n.n) FROM progress p
@@ -156,5 +199,26 @@ JOIN LATERAL (
     SELECT count(DISTINCT a.ordinal) AS n FROM answers a
     JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal AND i.split = 'pool'
     WHERE a.project_id = s.project_id AND a.state = 'counted' AND a.kind = 'label' AND a.seq <= s.watermark
+      AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id AND n.seq <= s.watermark)
 ) n ON true
 WHERE n.n <> s.vectors + s.waiting
+
+-- name: i14_what_is_held_for_a_tool_is_there_or_on_its_way
+SELECT l.project_id, format('item %%s is held for %%s, which is not to ask for it', l.ordinal, b.annotator)
+FROM batches b JOIN leases l ON l.batch_id = b.id AND l.state = 'active'
+WHERE b.state = 'open' AND b.connector_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM remote_tasks t WHERE t.connector_id = b.connector_id AND t.ordinal = l.ordinal
+                  AND t.state IN ('intended', 'there'))
+
+-- name: i14_what_counts_in_a_tool_counts_here
+SELECT t.project_id, format('annotation %%s of item %%s counts by its answer %%s, which is not there', n.annotation, t.ordinal,
+                            n.answer_id)
+FROM remote_annotations n JOIN remote_tasks t ON t.id = n.task_id
+WHERE n.state = 'counted' AND NOT EXISTS (
+    SELECT FROM answers a WHERE a.id = n.answer_id AND a.project_id = t.project_id AND a.ordinal = t.ordinal
+      AND a.annotator = n.annotator AND a.state = 'counted' AND a.kind <> 'withdrawn')
+
+-- name: i14_no_held_out_item_is_in_a_tool_by_us
+SELECT t.project_id, format('item %%s is held out and was pushed as %%s', t.ordinal, t.key)
+FROM remote_tasks t JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
+WHERE i.split = 'test' AND t.own

@@ -73,10 +73,11 @@ CROSS JOIN LATERAL (
 ORDER BY q.at, n.distance, n.ordinal
 
 -- name: shown
--- Items as they are shown beside a distance, with every counted label in the order they came.
+-- Items as they are shown beside a distance, with every label that stands, in the order they came.
 SELECT i.ordinal, i.external_id, left(coalesce(i.text, array_to_string(i.tokens, ' ')), %(characters)s) AS text, i.meta,
        (SELECT array_agg(a.value ORDER BY a.seq) FROM answers a
-        WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal AND a.state = 'counted' AND a.kind = 'label') AS labels
+        WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal AND a.state = 'counted' AND a.kind = 'label'
+          AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)) AS labels
 FROM items i WHERE i.project_id = %(project_id)s AND i.ordinal = ANY(%(ordinals)s)
 
 -- name: recall

@@ -49,12 +49,15 @@ SELECT ordinal, split, value FROM numbered ORDER BY ordinal
 
 -- name: late_labels
 -- Lines whose content is known already but whose label is new: sending a file again with labels filled in works. Of two
--- lines with the same content the first counts. A label that came with a line before is not stored again.
+-- lines with the same content the first counts. A label that came with a line before is not stored again, nor is one that was
+-- withdrawn.
 SELECT DISTINCT ON (i.ordinal) i.ordinal, i.split, s.value FROM staged s
 JOIN items i ON i.project_id = %(project_id)s AND i.digest = s.digest
 WHERE s.value IS NOT NULL
   AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal
-                  AND a.annotator = '@import' AND a.state = 'counted')
+                  AND a.annotator = '@import' AND a.state = 'counted'
+                  AND (a.value = s.value OR a.kind <> 'withdrawn' AND NOT EXISTS (
+                      SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id)))
   AND NOT EXISTS (SELECT FROM answers a WHERE a.project_id = i.project_id AND a.ordinal = i.ordinal
                   AND a.annotator = '@import' AND a.state = 'superseded' AND a.value = s.value)
 ORDER BY i.ordinal, s.line
@@ -100,9 +103,12 @@ SELECT vector FROM item_vectors
 WHERE project_id = %(project_id)s AND ordinal >= %(start)s AND ordinal < %(stop)s ORDER BY ordinal
 
 -- name: closed_ordinals
--- What cannot be asked for between two ordinals: leased, answered, skipped, or held out for evaluation.
-SELECT ordinal FROM leases
-WHERE project_id = %(project_id)s AND ordinal >= %(start)s AND ordinal < %(stop)s AND state IN ('active', 'done', 'skipped')
+-- What cannot be asked for between two ordinals: leased, answered, skipped, or held out for evaluation. What a tool holds
+-- that can be told a new order is ranked with the rest.
+SELECT l.ordinal FROM leases l
+WHERE l.project_id = %(project_id)s AND l.ordinal >= %(start)s AND l.ordinal < %(stop)s
+  AND l.state IN ('active', 'done', 'skipped')
+  AND NOT (l.state = 'active' AND EXISTS (SELECT FROM batches b WHERE b.id = l.batch_id AND b.follows))
 UNION
 SELECT ordinal FROM items
 WHERE project_id = %(project_id)s AND ordinal >= %(start)s AND ordinal < %(stop)s AND split = 'test'

@@ -151,15 +151,16 @@ WHERE l.batch_id = %(batch_id)s ORDER BY l.position, l.id
 -- A lapsed lease that nobody took over is still good: the answer takes a fresh slot, if one is free. Whether it is, the
 -- unique indexes decide, also against a hand-out that commits at the same moment.
 INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, chosen_by, why, score)
-SELECT l.project_id, l.ordinal, free.slot, l.annotator, NULL,
-       CASE WHEN l.ordinal = ANY(%(skipped)s) THEN 'skipped' ELSE 'done' END, l.chosen_by, l.why, l.score
-FROM leases l
+SELECT l.project_id, l.ordinal, free.slot, a.annotator, NULL,
+       CASE a.kind WHEN 'skip' THEN 'skipped' ELSE 'done' END, l.chosen_by, l.why, l.score
+FROM unnest(%(lease_ids)s::bigint[], %(annotators)s::text[], %(kinds)s::text[]) AS a (lease_id, annotator, kind)
+JOIN leases l ON l.id = a.lease_id
 CROSS JOIN LATERAL (
     SELECT min(s) AS slot FROM generate_series(1, %(overlap)s::integer) s
     WHERE NOT EXISTS (SELECT FROM leases o WHERE o.project_id = l.project_id AND o.ordinal = l.ordinal
                       AND (o.slot = s OR o.chosen_by = 'import') AND o.state IN ('active', 'done', 'skipped'))
 ) free
-WHERE l.batch_id = %(batch_id)s AND l.ordinal = ANY(%(ordinals)s) AND free.slot IS NOT NULL
+WHERE free.slot IS NOT NULL
 ON CONFLICT DO NOTHING
 RETURNING ordinal, id
 
@@ -210,16 +211,20 @@ SELECT coalesce(sum(open_slots), 0) FROM ready WHERE project_id = %(project_id)s
 
 -- name: fill_ready
 -- Swapping in a round's choice. What was leased or answered since it was chosen is left out here; what slips through
--- between this snapshot and the commit meets the unique index when it is handed out.
+-- between this snapshot and the commit meets the unique index when it is handed out. What a tool holds that can be told a
+-- new order keeps its place, with no slot to hand out.
 INSERT INTO ready (project_id, round_id, rank, ordinal, open_slots, score, chosen_by, why)
-SELECT %(project_id)s, %(round_id)s, c.rank, c.ordinal, %(overlap)s::integer - taken.slots, c.score, c.chosen_by, c.why
+SELECT %(project_id)s, %(round_id)s, c.rank, c.ordinal, greatest(0, %(overlap)s::integer - taken.slots), c.score, c.chosen_by,
+       c.why
 FROM unnest(%(ranks)s::integer[], %(ordinals)s::bigint[], %(scores)s::double precision[], %(chosen_by)s::text[],
             %(whys)s::jsonb[]) AS c (rank, ordinal, score, chosen_by, why)
 CROSS JOIN LATERAL (
-    SELECT count(*) + CASE WHEN bool_or(l.chosen_by = 'import') THEN 1000 ELSE 0 END AS slots
+    SELECT count(*) + CASE WHEN bool_or(l.chosen_by = 'import') THEN 1000 ELSE 0 END AS slots,
+           coalesce(bool_or(l.state = 'active' AND EXISTS (SELECT FROM batches b WHERE b.id = l.batch_id AND b.follows)), false)
+               AS follows
     FROM leases l WHERE l.project_id = %(project_id)s AND l.ordinal = c.ordinal AND l.state IN ('active', 'done', 'skipped')
 ) taken
-WHERE %(overlap)s::integer - taken.slots > 0
+WHERE %(overlap)s::integer - taken.slots > 0 OR taken.follows
 ON CONFLICT DO NOTHING
 
 -- name: half_answered

@@ -1,14 +1,16 @@
 -- name: request
 -- The partial unique index lets one unfinished round exist: of two requests at once the second gets no row.
-INSERT INTO rounds (project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count)
+INSERT INTO rounds (project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count,
+                    change_count)
 VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(near_duplicate)s, %(seed)s, %(depth)s,
-        %(watermark)s, %(label_count)s)
+        %(watermark)s, %(label_count)s, %(change_count)s)
 ON CONFLICT DO NOTHING
 RETURNING id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
           model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
 
 -- name: note_request
-UPDATE progress SET round_number = %(number)s, requested_at_labels = label_count WHERE project_id = %(project_id)s
+UPDATE progress SET round_number = %(number)s, requested_at_labels = label_count, requested_at_revisions = revision_count
+WHERE project_id = %(project_id)s
 
 -- name: get
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,

@@ -1,6 +1,6 @@
 -- name: overview
 -- Everything a look at a project needs that is one row, in one round trip.
-SELECT p.item_count, p.test_count, g.label_count, g.paid_count, g.skip_count, g.settled_slots,
+SELECT p.item_count, p.test_count, g.label_count, g.change_count, g.paid_count, g.skip_count, g.settled_slots,
        (SELECT coalesce(sum(r.open_slots), 0) FROM ready r
         WHERE r.project_id = p.project_id AND r.round_id = g.current_round) AS queue_depth,
        (SELECT count(*) FROM leases l JOIN batches b ON b.id = l.batch_id
@@ -11,7 +11,7 @@ SELECT p.item_count, p.test_count, g.label_count, g.paid_count, g.skip_count, g.
           AND i.touched_at > clock_timestamp() - interval '30 seconds') AS imports_running,
        m.version AS model_version, m.score AS model_score, m.score_from AS model_score_from,
        m.label_count AS model_labels, m.created_at AS model_at,
-       s.number AS served_round, s.label_count AS served_labels, s.ended_at AS served_at, sm.version AS served_model,
+       s.number AS served_round, coalesce(s.change_count, s.label_count) AS served_changes, s.ended_at AS served_at, sm.version AS served_model,
        EXTRACT(EPOCH FROM clock_timestamp() - s.ended_at)::double precision AS served_age
 FROM pools p JOIN progress g ON g.project_id = p.project_id
 LEFT JOIN models m ON m.id = g.current_model
@@ -39,7 +39,9 @@ WHERE p.project_id = %(project_id)s
 SELECT count(*) FILTER (WHERE labeled), count(*) FILTER (WHERE NOT labeled) FROM (
     SELECT bool_or(a.kind = 'label') AS labeled FROM answers a
     JOIN items i ON i.project_id = a.project_id AND i.ordinal = a.ordinal AND i.split = 'pool'
-    WHERE a.project_id = %(project_id)s AND a.state = 'counted' GROUP BY a.ordinal
+    WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND a.kind <> 'withdrawn'
+      AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = %(project_id)s AND n.replaces = a.id)
+    GROUP BY a.ordinal
 ) items
 
 -- name: last_failure

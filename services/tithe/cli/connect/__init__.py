@@ -1,0 +1,1 @@
+"""`tithe connect …`: labeling tools, connected and looked after."""

@@ -1,0 +1,74 @@
+"""What people said in a tool, brought home: by hints at once, by polling surely, by reconciling completely."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from tithe.connectors.protocol import Seen
+from tithe.storage import connectors, remote
+from tithe.sync import adopt
+from tithe.sync.link import Pass
+
+_READ_AT_ONCE = 100
+#: Reconciling reads everything: it takes at most this share of the time.
+_RECONCILING_SHARE = 0.05
+
+
+def follow_hints(one: Pass) -> None:
+    """Read what hooks named. A hint is forgotten when it was followed, so one that comes meanwhile is not lost."""
+    while hinted := one.run(lambda unit: connectors.hints(unit, one.connection.id)):
+        annotations = sorted({name for hint in hinted for name in hint.annotations})
+        tasks = {name for hint in hinted for name in hint.tasks}
+        if annotations:
+            tasks.update(one.connector.task_of(one.at, annotations))
+        names = sorted(tasks)
+        for start in range(0, len(names), _READ_AT_ONCE):
+            take(one, one.connector.read(one.at, names[start : start + _READ_AT_ONCE]))
+        if any(hint.everything for hint in hinted):
+            reconcile(one)
+        one.run(lambda unit, hinted=hinted: connectors.heard(unit, hinted))  # type: ignore[misc]
+
+
+def poll(one: Pass) -> None:
+    """Read what changed since the last time; the cursor moves when what it passed is stored."""
+    cursor = one.connection.cursor
+    more = True
+    while more:
+        changes = one.connector.poll(one.at, cursor)
+        take(one, changes.seen)
+        cursor, more = changes.cursor, changes.more
+        one.run(lambda unit, cursor=cursor: connectors.note_cursor(unit, one.connection.id, cursor))  # type: ignore[misc]
+
+
+def reconcile(one: Pass) -> None:
+    """Compare everything that is in the tool with everything that should be: the tool tells some changes to nobody."""
+    began = time.monotonic()
+    here: list[str] = []
+    for page in one.connector.everything(one.at):
+        here.extend(seen.task for seen in page)
+        take(one, page)
+    missing = one.run(lambda unit: remote.missing(unit, one.connection.id, here))
+    for start in range(0, len(missing), _READ_AT_ONCE):
+        take(one, one.connector.read(one.at, missing[start : start + _READ_AT_ONCE]))
+    seconds = round(time.monotonic() - began, 3)
+    facts = {"reconcile_seconds": seconds, "tasks_in_tool": len(here)}
+    one.run(lambda unit: connectors.note_reconciled(unit, one.connection.id, facts))
+
+
+def reconcile_due(one: Pass) -> bool:
+    """Whether it is time to look at everything again: rarely where that takes long."""
+    last = one.connection.reconciled_at
+    if last is None:
+        return True
+    took = float(one.connection.facts.get("reconcile_seconds", 0.0))
+    pause = max(one.runtime.settings.connector_reconcile_seconds, took / _RECONCILING_SHARE)
+    return datetime.now(UTC) - last > timedelta(seconds=pause)
+
+
+def take(one: Pass, seen: Sequence[Seen]) -> None:
+    """Follow what is said of our tasks; of others, make items where the connection takes in what is there."""
+    strangers = one.follow(seen)
+    if strangers and getattr(one.settings, "adopt", False):
+        adopt.take_in(one, strangers, seeds=one.connection.adopted_at is None)

@@ -1,0 +1,132 @@
+"""One pass over a connection: what was said there, what is to be asked there. And how it is told when that fails."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from tithe import policy
+from tithe.connectors.errors import ToolUnreachable
+from tithe.connectors.protocol import Listens
+from tithe.contracts.projects import Project
+from tithe.contracts.tasks import SyncConnector
+from tithe.errors import NotFound, StaleClaim, TitheError, Unavailable
+from tithe.runtime import Runtime
+from tithe.storage import connectors, jobs, projects
+from tithe.storage.connectors import Connection
+from tithe.storage.database import Unit
+from tithe.storage.jobs import Claim
+from tithe.sync import adopt, intake, leave, window
+from tithe.sync.link import Pass, digest_of, opened
+
+_log = structlog.get_logger("tithe.sync")
+#: Something somebody has to do: looked at again now and then, and at once when they changed something.
+_ATTENTION_SECONDS = 120.0
+_POLL_SECONDS = 30.0
+
+
+def sync_connector(runtime: Runtime, message: SyncConnector, claim: Claim) -> None:
+    """Make a pass. A tool that fails is a fact about the connection, told with it, and tried again by itself."""
+    begun = runtime.database.run(lambda unit: _begin(unit, message, claim))
+    if begun is None:
+        return
+    connection, project = begun
+    log = _log.bind(connector=connection.name, kind=connection.kind)
+    try:
+        with opened(runtime, claim, connection, project) as one:
+            _make(one)
+            if one.counts:
+                log.info("told", **one.counts)
+    except (StaleClaim, NotFound):
+        raise
+    except TitheError as error:
+        if type(error) is Unavailable:  # our own database: not the tool's fault
+            raise
+        _went_wrong(runtime, claim, connection, error)
+    # A connector, a stranger's perhaps, that breaks must not be more than a connection that fails.
+    except Exception as error:
+        log.exception("pass_broke")
+        broke = ToolUnreachable(f"the pass broke: {type(error).__name__}: {error}", remedy="the sync log tells where")
+        _went_wrong(runtime, claim, connection, broke)
+
+
+def _begin(unit: Unit, message: SyncConnector, claim: Claim) -> tuple[Connection, Project] | None:
+    connection = connectors.by_id(unit, message.connector_id)
+    if connection is None or connection.state == "paused":
+        jobs.finish(unit, claim)
+        return None
+    connectors.begin(unit, connection.id, claim)
+    return connection, projects.get(unit, connection.project_id)
+
+
+def _make(one: Pass) -> None:
+    """The steps, in the order in which they matter: first what people said, then what they are asked next."""
+    if one.connection.state == "leaving":
+        leave.leave(one)
+
+        def part(unit: Unit) -> None:
+            connectors.remove(unit, one.connection.id)
+            jobs.finish(unit, one.claim)
+
+        one.run(part)
+        return
+    _ensure(one)
+    if getattr(one.settings, "adopt", False) and one.connection.adopted_at is None:
+        adopt.adopt(one)
+    intake.follow_hints(one)
+    if _poll_due(one):
+        intake.poll(one)
+    window.tend(one)
+    if intake.reconcile_due(one):
+        intake.reconcile(one)
+    one.run(one.hold)
+    one.run(lambda unit: connectors.went_well(unit, one.claim, _poll_seconds(one)))
+
+
+def _ensure(one: Pass) -> None:
+    """Have the tool's project fit ours: when anything changed, after a failure, and when everything is looked at."""
+    digest = digest_of(one.schema, one.connection.settings)
+    settled = one.connection.state == "healthy" and one.connection.facts.get("schema") == digest
+    if one.remote is not None and settled and not intake.reconcile_due(one):
+        return
+    health = one.connector.health()
+    one.remote = one.connector.ensure_project(one.schema, one.remote)
+    base = getattr(one.settings, "hooks_url", None)
+    if base and isinstance(one.connector, Listens):
+        url = f"{base.rstrip('/')}/v1/hooks/{one.connection.id}"
+        one.remote = one.connector.listen(one.remote, url, one.runtime.vault.open(one.connection.hook_secret))
+    remote = asdict(one.remote)
+    facts = {"schema": digest, "tool": asdict(health), "url": remote["url"], "hooks": remote["facts"].get("hooks")}
+    one.run(lambda unit: connectors.note_remote(unit, one.connection.id, remote, facts))
+
+
+def _poll_seconds(one: Pass) -> float:
+    return float(getattr(one.settings, "poll_seconds", _POLL_SECONDS))
+
+
+def _poll_due(one: Pass) -> bool:
+    last = one.connection.polled_at
+    if last is None or one.connection.state != "healthy":
+        return True
+    return datetime.now(UTC) - last >= timedelta(seconds=0.8 * _poll_seconds(one))
+
+
+def _went_wrong(runtime: Runtime, claim: Claim, connection: Connection, error: TitheError) -> None:
+    """Tell what is wrong and when it is tried again: soon where it may pass, rarely where somebody must act."""
+    passing = isinstance(error, ToolUnreachable)
+    wait = policy.tool_retry_seconds(connection.failures + 1, random.random())  # noqa: S311 - spreads callers
+    asked = error.facts.get("retry_after_seconds")
+    if not passing:
+        wait = _ATTENTION_SECONDS
+    elif isinstance(asked, int | float):
+        wait = max(wait, min(float(asked), 3600.0))
+    problem = {"code": error.code, "detail": error.message[:2000], "remedy": error.remedy}
+    _log.warning("pass_failed", connector=connection.name, code=error.code, reason=error.message, again_in=round(wait))
+    with suppress(StaleClaim):
+        runtime.database.run(
+            lambda unit: connectors.went_wrong(unit, claim, "failing" if passing else "attention", problem, wait)
+        )

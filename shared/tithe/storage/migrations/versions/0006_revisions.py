@@ -1,0 +1,15 @@
+"""Answers that take the place of earlier ones, or withdraw them, and a count of changes that deletions do not lower."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Run the statements beside this file."""
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None, "a bind is always connected"  # noqa: S101
+    connection.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))

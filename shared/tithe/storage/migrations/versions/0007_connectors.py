@@ -1,0 +1,15 @@
+"""Connections to other people's tools: what is held for them, where it is there, and what people said of it there."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Run the statements beside this file."""
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None, "a bind is always connected"  # noqa: S101
+    connection.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
