@@ -22,7 +22,7 @@ endef
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-text demo up test test-fast test-label-studio lint format types floors lock clean for-running for-text for-testing \
-        bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner
+        bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner bench-label-studio
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -108,6 +108,11 @@ bench-text: for-text ## Measure token entropy over 2,000 sentences, beside one a
 
 bench-ner: for-testing ## Measure labeled tokens needed for entities, per strategy, on the sets in TITHE_BENCH_DATA
 	"$(BIN)/python" benchmarks/ner_curves.py $(ARGS)
+
+bench-label-studio: for-testing $(VENV)/label-studio/ready ## Measure a window re-ranked in a real Label Studio, and the lag to the counted label
+	TITHE_LABEL_STUDIO="$(abspath $(VENV)/label-studio/bin/label-studio)" \
+	TITHE_LABEL_STUDIO_CACHE="$(abspath $(VENV)/label-studio/data)" \
+	"$(BIN)/python" benchmarks/label_studio.py $(ARGS)
 
 # ---- upkeep ----
 

@@ -11,7 +11,7 @@ import pytest
 
 from connectors.prodigy.simulator import Browser, Dataset, Prodigy
 from label_studio.server import LabelStudio
-from label_studio.walking import Clumsy, Walk, until, whole_tithe
+from label_studio.walking import TOPICS, Clumsy, Walk, texts, until, whole_tithe
 from tithe.client import Tithe
 from tithe.connectors.prodigy import recipe_path
 from tithe.embedded.stack import Stack
@@ -146,8 +146,6 @@ def test_a_credential_that_is_refused_is_told_and_a_new_one_heals(stack: Stack, 
 
 def test_a_project_that_is_there_becomes_the_pool_with_its_annotations(stack: Stack, studio: LabelStudio):
     """What a team has: a project with tasks, some of them labeled, in Label Studio only."""
-    from label_studio.walking import TOPICS, texts
-
     truth = texts(120, 6)
     choices = "".join(f'<Choice value="{topic}"/>' for topic in TOPICS)
     config = f'<View><Text name="t" value="$body"/><Choices name="topic" toName="t">{choices}</Choices></View>'
@@ -213,3 +211,31 @@ def test_one_pool_is_served_to_three_tools_at_once(stack: Stack, studio: LabelSt
         points = walk.http.get(walk.at("history")).json()["points"]
         assert [point["labels"] for point in points] == sorted(point["labels"] for point in points)
         assert points[-1]["labels"] > 60
+
+
+def test_what_the_model_thinks_is_on_the_page_or_hidden(stack: Stack, studio: LabelStudio):
+    with Walk.begun(stack, studio, seed=9, hooks_url=stack.endpoints.gateway_url) as walk:
+        walk.labels(studio.user(ADA), 16)
+        walk.settled()
+        until(lambda: walk.status()["model"], what="a model")
+        walk.told_order()
+        task = studio.user(BOB).next_task(walk.remote)
+        assert task is not None
+        (shown,) = [one for one in task["predictions"] if one["model_version"].startswith("tithe:")]
+        assert shown["result"][0]["value"]["choices"][0] in TOPICS
+
+        # As an ML backend: also for a task that somebody adds by hand, which becomes an item as well.
+        backend = stack.endpoints.gateway_url + walk.look()["model_backend"]
+        added = {"project": walk.remote, "url": backend, "title": "tithe"}
+        studio.api.post("/api/ml/", json=added).raise_for_status()
+        path = f"/api/projects/{walk.remote}/import?return_task_ids=true"
+        (by_hand,) = studio.api.post(path, json=[{"data": {"text": "match goal team"}}]).json()["task_ids"]
+
+        def suggested() -> list[dict]:
+            return [one for one in studio.api.get(f"/api/tasks/{by_hand}").json()["predictions"] if one["result"]]
+
+        assert until(suggested, what="a suggestion")[0]["result"][0]["value"]["choices"] == ["sport"]
+        until(lambda: walk.status()["counts"]["items"] == 151, what="the item")
+        walk.http.patch(f"/v1/projects/{walk.project}", json={"pre_annotate": False}).raise_for_status()
+        walk.http.post(walk.at("rounds")).raise_for_status()
+        until(lambda: not (studio.user(ADA).next_task(walk.remote) or {}).get("predictions"), what="blindness")

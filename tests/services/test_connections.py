@@ -400,3 +400,16 @@ def _agree(here: Connected) -> None:
         for who, what in stands.items():
             if who != "dan":
                 assert what in said[who]
+
+
+def test_a_window_is_filled_up_though_much_that_fell_out_of_it_still_waits(here: Connected):
+    """What fell out of the best is kept a while for whoever has it open, and does not stand in for the window."""
+    here.sync()
+    for _ in range(4):
+        _write(here, count=11)
+        here.sync()
+        here.sync()
+        tasks = list(here.board.notes.values())
+        waiting = [note for note in tasks if not note.written and note.score < 20 / 10_000]
+        assert len(waiting) > 15
+    here.clean()

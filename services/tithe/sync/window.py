@@ -46,13 +46,14 @@ def _plan(unit: Unit, one: Pass) -> bool | None:
     progress = answers.lock_progress(unit, one.project.id)
     if progress.current_round is None:
         return None
-    slots = remote.held_slots(unit, held.batch_id)
+    there = remote.there(unit, one.connection.id, held.batch_id, one.runtime.settings.connector_grace_seconds)
+    waiting = _waiting(remote.held_slots(unit, held.batch_id), there, one.project.overlap)
     follows = one.connector.capabilities.rerank
     new_round = progress.current_round != one.connection.ordered_round
-    if not policy.refill_due(len(slots), one.window) and not (follows and new_round):
+    if not policy.refill_due(waiting, one.window) and not (follows and new_round):
         return False
     best = remote.best(unit, one.project.id, one.connection.id, held.batch_id, one.window)
-    room = one.window if follows else max(0, one.window - len(slots))
+    room = one.window if follows else max(0, one.window - waiting)
     fresh = [item for item in best if not item.held][: _allowed(unit, one, room)]
     got = _lease(unit, one, held, _within_budget(unit, one, fresh))
     asked = [item for item in best if item.held or item.ordinal in got]
@@ -62,9 +63,17 @@ def _plan(unit: Unit, one: Pass) -> bool | None:
         return bool(got)
     remote.back_in(unit, [item.task_id for item in asked if item.task_id is not None])
     keep = {item.ordinal for item in asked}
-    there = remote.there(unit, one.connection.id, held.batch_id, one.runtime.settings.connector_grace_seconds)
-    remote.out(unit, [task.id for task in there if task.held and not task.said and task.ordinal not in keep])
+    # Where the best ones ran out, people may have been given the others since: no task is taken from under their hands.
+    dry = waiting <= one.window // 4
+    out = [task.id for task in there if task.held and not task.said and task.ordinal not in keep]
+    remote.out(unit, out, anew=dry)
     return new_round or bool(got)
+
+
+def _waiting(slots: dict[int, int], there: Sequence[There], overlap: int) -> int:
+    """How many items of the window still wait: not fallen out of the best, nor answered with what does not count."""
+    spent = {task.ordinal for task in there if task.out_since or (task.said and slots.get(task.ordinal, 0) >= overlap)}
+    return len(slots.keys() - spent)
 
 
 def _allowed(unit: Unit, one: Pass, room: int) -> int:

@@ -250,9 +250,9 @@ def note_task(unit: Unit, row: RemoteTask, task: str, state: str, reason: str | 
     unit.run("remote.note_task", id=row.id, task=task, state=state, reason=reason)
 
 
-def out(unit: Unit, ids: Sequence[int]) -> None:
-    """These are not among the best any more."""
-    unit.run("remote.out", ids=list(ids))
+def out(unit: Unit, ids: Sequence[int], *, anew: bool) -> None:
+    """These are not among the best any more, since it was first noticed; `anew`: since now."""
+    unit.run("remote.out", ids=list(ids), anew=anew)
 
 
 def back_in(unit: Unit, ids: Sequence[int]) -> None:

@@ -141,7 +141,8 @@ WHERE id = %(id)s
 
 -- name: out
 -- Not among the best any more, since now or since it was first noticed.
-UPDATE remote_tasks SET out_since = coalesce(out_since, clock_timestamp()) WHERE id = ANY(%(ids)s) AND state = 'there'
+UPDATE remote_tasks SET out_since = CASE WHEN %(anew)s THEN clock_timestamp() ELSE coalesce(out_since, clock_timestamp()) END
+WHERE id = ANY(%(ids)s) AND state = 'there'
 
 -- name: back_in
 UPDATE remote_tasks SET out_since = NULL WHERE id = ANY(%(ids)s)
