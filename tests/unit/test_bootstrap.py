@@ -380,7 +380,7 @@ def test_known_troubles_are_recognised_and_answered(output, trouble):
 
 
 def test_every_requirement_is_pinned_with_a_hash_and_names_no_place():
-    for name in ("lock", "text", "run", "models", "uv"):
+    for name in ("lock", "text", "run", "models", "uv", "label-studio"):
         text = (DEPLOY.parent / "requirements" / f"{name}.txt").read_text("utf-8")
         pins = [line for line in text.splitlines() if line[:1].isalnum()]
         assert pins
@@ -395,5 +395,6 @@ def test_what_runs_is_pinned_to_what_is_tested():
     pins = {}
     for name in ("lock", "text", "run"):
         text = (DEPLOY.parent / "requirements" / f"{name}.txt").read_text("utf-8")
-        pins[name] = {line for line in text.splitlines() if line[:1].isalnum()}
+        # What is tested may need a package on more systems than what runs, never another version of it.
+        pins[name] = {line.rstrip(" \\").partition(" ;")[0] for line in text.splitlines() if line[:1].isalnum()}
     assert pins["run"] < pins["text"] < pins["lock"]
