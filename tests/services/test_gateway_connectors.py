@@ -277,7 +277,7 @@ def test_a_connection_works_is_paused_goes_on_and_is_left(gateway: TestClient, h
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     work_off(here)
     assert len(box.asked) == asked
-    assert gateway.patch(name, json={"paused": False}).json()["state"] == "healthy"
+    assert gateway.patch(name, json={"paused": False}).json()["state"] == "starting"
     assert gateway.post(f"{name}/sync").status_code == 202
     assert gateway.delete(name).status_code == 202
     assert gateway.get(name).json()["state"] == "leaving"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from tithe.connectors.errors import AddressForbidden, CredentialRefused, SchemaUnfit, ToolMisbehaves, ToolUnreachable
 from tithe.connectors.protocol import ConnectorKind, Preview
 from tithe.connectors.registry import kind
-from tithe.connectors.schema import schema_of
+from tithe.connectors.schema import schema_of, unfit
 from tithe.contracts.projects import Project
 from tithe.errors import BadInput, TitheError
 from tithe.runtime import Runtime
@@ -72,8 +72,11 @@ async def preview(app: FastAPI, here: Runtime, wanted: Wish, project: Project) -
     def ask() -> Preview:
         outside = replace(here.outside, timeout_seconds=_SILENCE_SECONDS, whole_seconds=LONGEST_SECONDS)
         connector = wanted.kind.open(wanted.settings, wanted.secret, outside)
+        schema = schema_of(project, wanted.settings)
         try:
-            return connector.preview(schema_of(project, wanted.settings))
+            if fault := unfit(wanted.kind.title, connector.capabilities, schema):
+                return Preview(says=(), faults=(fault,))
+            return connector.preview(schema)
         finally:
             connector.close()
 

@@ -27,12 +27,13 @@ from tithe.contracts.connectors import (
     QuarantinePage,
 )
 from tithe.contracts.shapes import Fault
-from tithe.errors import Conflict, NameTaken, NotFound, TitheError
+from tithe.errors import BadInput, Conflict, NameTaken, NotFound, TitheError
 from tithe.gateway import asking
 from tithe.gateway.asking import Wish
 from tithe.gateway.context import Here, JsonOnly, ProjectId
 from tithe.gateway.ml_backend import address_of as model_backend_of
 from tithe.gateway.problems import documented
+from tithe.loop import parting
 from tithe.runtime import Runtime
 from tithe.storage import connectors, projects
 from tithe.storage.connectors import Connection, Look
@@ -135,7 +136,7 @@ def change_connector(project_id: ProjectId, name: ConnectorName, change: ChangeC
 
     def work(unit: Unit) -> ConnectorState:
         found = _staying(unit, project_id, name)
-        settings = None if change.settings is None else _merged(found, change.settings)
+        settings = None if change.settings is None else _merged(found, change.settings, new_secret=secret is not None)
         connectors.change(unit, found.id, settings=settings, secret=secret, paused=change.paused)
         return _state(here, unit, project_id, name)
 
@@ -158,11 +159,11 @@ def delete_connector(
 
     Until then the connection is `leaving`; a tool that does not answer is asked again and again.
     """
-
-    def work(unit: Unit) -> None:
-        connectors.leave(unit, _known(unit, project_id, name).id, at_once=at_once)
-
-    here.database.run(work, repeatable=False)
+    found = here.database.run(lambda unit: _known(unit, project_id, name))
+    if at_once:
+        parting.part(here.database, found.id)
+    else:
+        here.database.run(lambda unit: connectors.leave(unit, found.id))
     return Response(status_code=204 if at_once else 202)
 
 
@@ -219,17 +220,24 @@ def _room_for(unit: Unit, project_id: UUID, name: str, wanted: Wish) -> Any:
     """The project, if it can have such a connection."""
     project = projects.get(unit, project_id)
     target = _target(wanted.kind.name, wanted.settings.model_dump(mode="json"))
-    for one in connectors.of_project(unit, project_id):
-        if one.name == name:
-            raise NameTaken(
-                f"the project has a connection named {name!r} already", place="body.name", remedy="choose another name"
-            )
-        if target is not None and _target(one.kind, one.settings) == target:
+    if any(one.name == name for one in connectors.of_project(unit, project_id)):
+        raise NameTaken(
+            f"the project has a connection named {name!r} already", place="body.name", remedy="choose another name"
+        )
+    for one in connectors.everywhere(unit, wanted.kind.name):
+        if target is not None and target in (_target(one.kind, one.settings), _target_made(one)):
+            whose = "" if one.project_id == project_id else " of another project"
             raise Conflict(
-                f"{one.name} leads to that project of the tool already", place="body.settings.project",
-                remedy="one connection serves any number of people; change that one",
+                f"{one.name}{whose} leads to that project of the tool already", place="body.settings.project",
+                remedy="one connection serves any number of people; change that one, or leave it first",
             )  # fmt: skip
     return project
+
+
+def _target_made(one: Connection) -> tuple[Any, ...] | None:
+    """The project that a connection made in its tool."""
+    made = (one.remote or {}).get("id")
+    return None if made is None else (one.kind, one.settings.get("url"), int(made) if str(made).isdigit() else made)
 
 
 def _target(kind_name: str, settings: dict[str, Any]) -> tuple[Any, ...] | None:
@@ -238,14 +246,18 @@ def _target(kind_name: str, settings: dict[str, Any]) -> tuple[Any, ...] | None:
     return None if project is None else (kind_name, settings.get("url"), project)
 
 
-def _merged(found: Connection, change: dict[str, Any]) -> dict[str, Any]:
+def _merged(found: Connection, change: dict[str, Any], *, new_secret: bool) -> dict[str, Any]:
     its_kind = kind(found.kind)
-    if found.remote is not None and change.get("project", found.settings.get("project")) != found.settings.get(
-        "project"
-    ):
-        raise Conflict(
-            f"{found.name} leads to another project of the tool, and has tasks there", place="body.settings.project",
-            remedy="leave it, and connect again",
+    for name in ("project", "url"):
+        if found.remote is not None and change.get(name, found.settings.get(name)) != found.settings.get(name):
+            raise Conflict(
+                f"{found.name} leads to another {name} of the tool, and has tasks there", place=f"body.settings.{name}",
+                remedy="leave it, and connect again",
+            )  # fmt: skip
+    if not new_secret and change.get("url", found.settings.get("url")) != found.settings.get("url"):
+        raise BadInput(
+            "another address is another tool: the secret of the one before is not sent there",
+            place="body.settings.url", remedy="send its secret in the same call",
         )  # fmt: skip
     values = {name: value for name, value in {**found.settings, **change}.items() if change.get(name, "") is not None}
     return asking.read_settings(its_kind, values).model_dump(mode="json")

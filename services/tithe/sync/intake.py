@@ -6,29 +6,47 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
+from tithe.connectors.errors import ToolError
 from tithe.connectors.protocol import Seen
+from tithe.loop.told import digest_of
 from tithe.storage import connectors, remote
+from tithe.storage.connectors import Hinted
 from tithe.sync import adopt
 from tithe.sync.link import Pass
 
+_log = structlog.get_logger("tithe.sync")
 _READ_AT_ONCE = 100
 #: Reconciling reads everything: it takes at most this share of the time.
 _RECONCILING_SHARE = 0.05
 
 
-def follow_hints(one: Pass) -> None:
-    """Read what hooks named. A hint is forgotten when it was followed, so one that comes meanwhile is not lost."""
-    while hinted := one.run(lambda unit: connectors.hints(unit, one.connection.id)):
-        annotations = sorted({name for hint in hinted for name in hint.annotations})
-        tasks = {name for hint in hinted for name in hint.tasks}
-        if annotations:
-            tasks.update(one.connector.task_of(one.at, annotations))
-        names = sorted(tasks)
-        for start in range(0, len(names), _READ_AT_ONCE):
-            take(one, one.connector.read(one.at, names[start : start + _READ_AT_ONCE]))
-        if any(hint.everything for hint in hinted):
-            reconcile(one)
-        one.run(lambda unit, hinted=hinted: connectors.heard(unit, hinted))  # type: ignore[misc]
+def follow_hints(one: Pass) -> bool:
+    """Read what hooks named; whether one said to look at everything.
+
+    A hint is forgotten when it was followed, so one that comes meanwhile is not lost. One that the tool can make
+    nothing of is forgotten as well: polling finds what there is, and must not wait for it.
+    """
+    hinted = one.run(lambda unit: connectors.hints(unit, one.connection.id))
+    if not hinted:
+        return False
+    try:
+        _read_named(one, hinted)
+    except ToolError as error:
+        _log.warning("hints_useless", connector=one.connection.name, code=error.code, reason=error.message)
+    one.run(lambda unit: connectors.heard(unit, hinted))
+    return any(hint.everything for hint in hinted)
+
+
+def _read_named(one: Pass, hinted: Sequence[Hinted]) -> None:
+    tasks = {name for hint in hinted for name in hint.tasks}
+    annotations = sorted({name for hint in hinted for name in hint.annotations})
+    if annotations:
+        tasks.update(one.connector.task_of(one.at, annotations))
+    names = sorted(tasks)
+    for start in range(0, len(names), _READ_AT_ONCE):
+        take(one, one.connector.read(one.at, names[start : start + _READ_AT_ONCE]))
 
 
 def poll(one: Pass) -> None:
@@ -68,7 +86,18 @@ def reconcile_due(one: Pass) -> bool:
 
 
 def take(one: Pass, seen: Sequence[Seen]) -> None:
-    """Follow what is said of our tasks; of others, make items where the connection takes in what is there."""
-    strangers = one.follow(seen)
+    """Follow what is said of our tasks; of others, make items where the connection takes in what is there.
+
+    What says the same as before costs no transaction: most of what is read when everything is compared.
+    """
+    known = one.run(lambda unit: remote.digests(unit, one.connection.id, [task.task for task in seen]))
+    strangers = one.follow([task for task in seen if not _same(task, known.get(task.task))])
     if strangers and getattr(one.settings, "adopt", False):
         adopt.take_in(one, strangers, seeds=one.connection.adopted_at is None)
+
+
+def _same(seen: Seen, known: tuple[str, dict[str, str]] | None) -> bool:
+    """Whether everything is said of the task already that is said of it now."""
+    if known is None or not seen.exists or known[0] in ("intended", "gone"):
+        return False
+    return known[1] == {one.id: digest_of(one).hex() for one in seen.annotations}

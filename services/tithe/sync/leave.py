@@ -6,7 +6,7 @@ from tithe.connectors.errors import RemoteGone
 from tithe.storage import remote
 from tithe.storage.database import Unit
 from tithe.storage.remote import There
-from tithe.sync import intake, window
+from tithe.sync import intake, order
 from tithe.sync.link import Pass
 
 _AT_ONCE = 200
@@ -19,7 +19,7 @@ def leave(one: Pass) -> None:
             intake.poll(one)
             while chosen := _unanswered(one):
                 before = set(chosen)
-                window.withdrawn(one, chosen)
+                order.withdraw(one, chosen)
                 if before == set(_unanswered(one)):  # the tool does not let go of them: leave them there
                     break
             forget = getattr(one.connector, "forget", None)

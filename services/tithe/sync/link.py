@@ -55,6 +55,11 @@ class Pass:
         return int(getattr(self.settings, "window", 200))
 
     @property
+    def grace_seconds(self) -> float:
+        """How long what fell out of the best is left to whoever has it open."""
+        return self.runtime.settings.connector_grace_seconds
+
+    @property
     def holder(self) -> str:
         """Under what name its leases are."""
         return f"@tool:{self.connection.name}"

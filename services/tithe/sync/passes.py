@@ -10,18 +10,21 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from tithe import policy
-from tithe.connectors.errors import ToolUnreachable
-from tithe.connectors.protocol import Listens
+from tithe.connectors.errors import SchemaUnfit, ToolUnreachable
+from tithe.connectors.protocol import Limits, Listens
+from tithe.connectors.schema import unfit
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import SyncConnector
-from tithe.errors import NotFound, StaleClaim, TitheError, Unavailable
+from tithe.errors import Conflict, NotFound, StaleClaim, TitheError, Unavailable
+from tithe.loop import parting
 from tithe.runtime import Runtime
-from tithe.storage import connectors, jobs, projects
+from tithe.storage import connectors, jobs, projects, remote
 from tithe.storage.connectors import Connection
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 from tithe.sync import adopt, intake, leave, window
 from tithe.sync.link import Pass, digest_of, opened
+from tithe.vault import SecretUnreadable, VaultClosed
 
 _log = structlog.get_logger("tithe.sync")
 #: Something somebody has to do: looked at again now and then, and at once when they changed something.
@@ -44,14 +47,21 @@ def sync_connector(runtime: Runtime, message: SyncConnector, claim: Claim) -> No
     except (StaleClaim, NotFound):
         raise
     except TitheError as error:
-        if type(error) is Unavailable:  # our own database: not the tool's fault
+        if _is_ours(error):
             raise
         _went_wrong(runtime, claim, connection, error)
     # A connector, a stranger's perhaps, that breaks must not be more than a connection that fails.
     except Exception as error:
         log.exception("pass_broke")
-        broke = ToolUnreachable(f"the pass broke: {type(error).__name__}: {error}", remedy="the sync log tells where")
+        broke = ToolUnreachable(f"the pass broke: {type(error).__name__}", remedy="the log of sync tells where")
         _went_wrong(runtime, claim, connection, broke)
+
+
+def _is_ours(error: TitheError) -> bool:
+    """Whether it is our own database that is away or busy, and not the tool."""
+    if isinstance(error, Conflict):
+        return not isinstance(error, VaultClosed | SecretUnreadable)
+    return isinstance(error, Unavailable) and not isinstance(error, ToolUnreachable)
 
 
 def _begin(unit: Unit, message: SyncConnector, claim: Claim) -> tuple[Connection, Project] | None:
@@ -68,23 +78,27 @@ def _make(one: Pass) -> None:
     if one.connection.state == "leaving":
         leave.leave(one)
 
-        def part(unit: Unit) -> None:
-            connectors.remove(unit, one.connection.id)
-            jobs.finish(unit, one.claim)
-
-        one.run(part)
+        parting.part(one.runtime.database, one.connection.id)
+        one.runtime.database.run(lambda unit: jobs.finish(unit, one.claim))
         return
     _ensure(one)
     if getattr(one.settings, "adopt", False) and one.connection.adopted_at is None:
         adopt.adopt(one)
-    intake.follow_hints(one)
+    everything = intake.follow_hints(one)
     if _poll_due(one):
         intake.poll(one)
     window.tend(one)
-    if intake.reconcile_due(one):
+    if everything or intake.reconcile_due(one):
         intake.reconcile(one)
     one.run(one.hold)
-    one.run(lambda unit: connectors.went_well(unit, one.claim, _poll_seconds(one)))
+    one.run(lambda unit: _went_well(unit, one))
+
+
+def _went_well(unit: Unit, one: Pass) -> None:
+    if isinstance(one.kind, Limits):
+        cost = one.kind.cost(one.settings, remote.answered(unit, one.connection.id))
+        connectors.note_facts(unit, one.connection.id, {"cost": cost})
+    connectors.went_well(unit, one.claim, _poll_seconds(one))
 
 
 def _ensure(one: Pass) -> None:
@@ -93,6 +107,8 @@ def _ensure(one: Pass) -> None:
     settled = one.connection.state == "healthy" and one.connection.facts.get("schema") == digest
     if one.remote is not None and settled and not intake.reconcile_due(one):
         return
+    if fault := unfit(one.kind.title, one.connector.capabilities, one.schema):
+        raise SchemaUnfit(fault, remedy="change the project, or connect another tool")
     health = one.connector.health()
     one.remote = one.connector.ensure_project(one.schema, one.remote)
     base = getattr(one.settings, "hooks_url", None)

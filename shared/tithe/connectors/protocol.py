@@ -27,7 +27,11 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a tool can do; the driver never asks for more."""
+    """What a tool can do.
+
+    The driver goes by `tasks`, `overlap`, `rerank`, `withdraw` and `most_at_once`; the rest is told to people, and to
+    the contract suite.
+    """
 
     tasks: frozenset[Task]  #: what it can label
     rerank: bool  #: an item that is there can be moved up or down
@@ -253,6 +257,9 @@ class Listens(Protocol):
 @runtime_checkable
 class Limits(Protocol):
     """A kind whose connections cost money, and may have a limit."""
+
+    def cost(self, settings: BaseModel, completed: int) -> Json | None:
+        """What so many answered tasks cost: `amount`, as text, and `currency`; None: no price is known."""
 
     def most_to_push(self, settings: BaseModel, paid_for: int) -> int | None:
         """How many more tasks may be made, with so many made and not taken back; None: there is no limit."""

@@ -59,11 +59,14 @@ class Told:
 def fold(unit: Unit, link: Link, seen: Seen) -> Told:
     """Bring a task's answers to what the tool says of it now."""
     row = remote.find(unit, link.connector_id, seen.task, seen.key)
+    if row is None and seen.key is not None and remote.twin(unit, link.connector_id, seen.task, seen.key):
+        row = remote.find(unit, link.connector_id, seen.task, None)
     if row is None:
         return Told(known=False)
     told = _Fold(unit, link, row, seen)
     if seen.exists:
         told.settle()
+        remote.place(unit, link.held.batch_id, row.id)
     else:
         told.leave()
     return Told(counts=told.counts)
@@ -102,9 +105,10 @@ class _Fold:
         row = self._row
         if row.state == "intended":
             remote.note_task(self._unit, row, self._seen.task, "there")
-        elif row.state == "gone":  # it was missed, and is there after all
+        elif row.state == "gone":  # it was missed, and is there after all; one of ours that nobody holds is taken back
             other = remote.has_other(self._unit, self._link.connector_id, row)
-            remote.note_task(self._unit, row, self._seen.task, "twin" if other else "parked")
+            place = "there" if row.own else "parked"
+            remote.note_task(self._unit, row, self._seen.task, "twin" if other else place)
 
     def _follow(self, one: Annotation, known: Known | None) -> None:
         """A new annotation, or one that changed, or one that did not count so far."""
@@ -217,7 +221,7 @@ class _Fold:
         if standing := self._standing(known.annotator):
             correct.withdraw(self._unit, project, standing, "taken back in the tool")
             self.counts["withdrawn"] += 1
-        if task_stays and row.state == "there" and self._fits():
+        if task_stays and row.state in ("there", "answered") and self._fits():
             remote.hold_again(self._unit, project.id, self._link.held, row.ordinal, project.overlap)
 
     def _note(self, one: Annotation, value: object, state: str, because: str | None, known: Known | None) -> None:

@@ -138,23 +138,27 @@ def change(
     wake(unit, connector_id)
 
 
-def leave(unit: Unit, connector_id: UUID, *, at_once: bool) -> None:
-    """Part from the tool: take back what nobody answered there, then forget the connection.
-
-    `at_once`: without asking the tool, whose tasks stay as they are. What counted stays counted.
-    """
-    if at_once:
-        remove(unit, connector_id)
-        return
+def leave(unit: Unit, connector_id: UUID) -> None:
+    """Part from the tool: a pass takes back what nobody answered there, then forgets the connection."""
     unit.run("connectors.leave", id=connector_id)
     wake(unit, connector_id)
 
 
-def remove(unit: Unit, connector_id: UUID) -> None:
-    """Give back everything that is held for the tool, and take the connection away."""
+def let_go(unit: Unit, connector_id: UUID) -> None:
+    """Give back everything that is held for the tool; from here on the connection is leaving."""
+    unit.run("connectors.leave", id=connector_id)
     for project_id, batch_id in unit.rows("connectors.lock_batches", id=connector_id):
         queue.give_back(unit, project_id, [batch_id], "released")
+
+
+def remove(unit: Unit, connector_id: UUID) -> None:
+    """Take the connection away. What was known of the tool goes with it: see :func:`tithe.loop.parting.part`."""
     unit.run("connectors.remove", id=connector_id)
+
+
+def everywhere(unit: Unit, kind: str) -> list[Connection]:
+    """Every connection to tools of this kind, of whatever project."""
+    return unit.all("connectors.everywhere", Connection, kind=kind)
 
 
 def windows(unit: Unit, project_id: UUID) -> int:
@@ -247,8 +251,14 @@ def next_order(unit: Unit, connector_id: UUID) -> int:
     return int(unit.value("connectors.next_order", id=connector_id))
 
 
-def note_order(unit: Unit, connector_id: UUID, round_id: UUID) -> None:
-    """The tool has the order of this round."""
+def ordered_round(unit: Unit, connector_id: UUID) -> UUID | None:
+    """The round whose order the tool has; None: of what it asks for, some has no order yet."""
+    found: UUID | None = unit.value("connectors.ordered_round", id=connector_id)
+    return found
+
+
+def note_order(unit: Unit, connector_id: UUID, round_id: UUID | None) -> None:
+    """The tool has the order of this round, or of none."""
     unit.run("connectors.note_order", id=connector_id, round_id=round_id)
 
 
@@ -270,9 +280,13 @@ def went_well(unit: Unit, claim: Claim, after_seconds: float) -> None:
 
 
 def went_wrong(unit: Unit, claim: Claim, state: str, problem: dict[str, Any], after_seconds: float) -> None:
-    """End a pass that failed: `state` is failing (tried again by itself) or attention (somebody has to act)."""
+    """End a pass that failed: `state` is failing (tried again by itself) or attention (somebody has to act).
+
+    Where it was asked for meanwhile, by a changed setting for one, the next pass is due now.
+    """
     jobs.finish(unit, claim)
-    unit.run("connectors.went_wrong", id=claim.subject, state=state, problem=Jsonb(problem), after=after_seconds)
+    if unit.value("connectors.went_wrong", id=claim.subject, state=state, problem=Jsonb(problem), after=after_seconds):
+        _ask(unit, claim.subject, claim.project_id)
 
 
 def looks(unit: Unit, project_id: UUID | None) -> list[Look]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,22 +143,6 @@ def best(unit: Unit, project_id: UUID, connector_id: UUID, batch_id: UUID, windo
     )
 
 
-def lease(
-    unit: Unit, project_id: UUID, connector_id: UUID, held: Held, overlap: int, items: Sequence[queue.Choice],
-    ranks: Sequence[int],
-) -> set[int]:  # fmt: skip
-    """Hold these items for the tool, every free opinion of them; the ordinals it got. Others' items it does not get."""
-    ordinals = [one.ordinal for one in items]
-    found = unit.rows(
-        "remote.lease", project_id=project_id, connector_id=connector_id, batch_id=held.batch_id, holder=held.holder,
-        overlap=overlap, ordinals=ordinals, ranks=list(ranks), scores=[one.score for one in items],
-        chosen_by=[one.chosen_by for one in items], whys=[Jsonb(one.why) for one in items],
-    )  # fmt: skip
-    if found:
-        queue.recount_ready(unit, project_id, ordinals)
-    return {ordinal for (ordinal,) in found}
-
-
 def held_slots(unit: Unit, batch_id: UUID) -> dict[int, int]:
     """Ordinal → how many opinions of it the tool is waited for."""
     return dict(unit.rows("remote.held", batch_id=batch_id))
@@ -178,27 +163,9 @@ def settle(unit: Unit, batch_id: UUID, ordinal: int, annotator: str, state: str)
     return lease_id
 
 
-def settle_free(
-    unit: Unit, project_id: UUID, ordinal: int, annotator: str, state: str, chosen_by: str, overlap: int
-) -> int | None:
-    """A settled lease in a free slot of the item; its id. None: there is no free slot."""
-    lease_id: int | None = unit.value(
-        "remote.settle_free", project_id=project_id, ordinal=ordinal, annotator=annotator, state=state,
-        chosen_by=chosen_by, overlap=overlap,
-    )  # fmt: skip
-    if lease_id is not None:
-        queue.recount_ready(unit, project_id, [ordinal])
-    return lease_id
-
-
 def intend(unit: Unit, project_id: UUID, connector_id: UUID, ordinals: Sequence[int]) -> None:
     """Write down that these items are to be in the tool, each under a new key."""
     unit.run("remote.intend", project_id=project_id, connector_id=connector_id, ordinals=list(ordinals))
-
-
-def unpark(unit: Unit, ids: Sequence[int]) -> None:
-    """These are in the tool already, and are asked for from now on."""
-    unit.run("remote.unpark", ids=list(ids))
 
 
 def adopt(unit: Unit, project_id: UUID, connector_id: UUID, pairs: Sequence[tuple[int, str]]) -> None:
@@ -207,13 +174,6 @@ def adopt(unit: Unit, project_id: UUID, connector_id: UUID, pairs: Sequence[tupl
         "remote.adopt", project_id=project_id, connector_id=connector_id, ordinals=[one[0] for one in pairs],
         tasks=[one[1] for one in pairs],
     )  # fmt: skip
-
-
-def intended(unit: Unit, connector_id: UUID, limit: int, *, only: Sequence[int] | None = None) -> list[Intended]:
-    """What is to be in the tool and is not known to be, best first; `only`: of these rows."""
-    return unit.all(
-        "remote.intended", Intended, connector_id=connector_id, limit=limit, only=None if only is None else list(only)
-    )
 
 
 def arrived(unit: Unit, connector_id: UUID, outcomes: Sequence[tuple[str, str | None, str, str | None]]) -> None:
@@ -237,14 +197,6 @@ def has_other(unit: Unit, connector_id: UUID, row: RemoteTask) -> bool:
     return bool(unit.value("remote.other_task", connector_id=connector_id, ordinal=row.ordinal, id=row.id))
 
 
-def strangers(unit: Unit, connector_id: UUID, pairs: Sequence[tuple[str, str | None]]) -> set[str]:
-    """Which of the tool's tasks, (id, key) each, we know nothing of."""
-    found = unit.rows(
-        "remote.strangers", connector_id=connector_id, tasks=[one[0] for one in pairs], keys=[one[1] for one in pairs]
-    )
-    return {task for (task,) in found}
-
-
 def note_task(unit: Unit, row: RemoteTask, task: str, state: str, reason: str | None = None) -> None:
     """Where the task is now."""
     unit.run("remote.note_task", id=row.id, task=task, state=state, reason=reason)
@@ -253,11 +205,6 @@ def note_task(unit: Unit, row: RemoteTask, task: str, state: str, reason: str | 
 def out(unit: Unit, ids: Sequence[int], *, anew: bool) -> None:
     """These are not among the best any more, since it was first noticed; `anew`: since now."""
     unit.run("remote.out", ids=list(ids), anew=anew)
-
-
-def back_in(unit: Unit, ids: Sequence[int]) -> None:
-    """These are among the best."""
-    unit.run("remote.back_in", ids=list(ids))
 
 
 def took_back(unit: Unit, ids: Sequence[int], kept: Sequence[int]) -> None:
@@ -290,17 +237,6 @@ def mark_removed(unit: Unit, connector_id: UUID, annotation: str) -> None:
     unit.run("remote.mark_removed", connector_id=connector_id, annotation=annotation)
 
 
-def hold_again(unit: Unit, project_id: UUID, held: Held, ordinal: int, overlap: int) -> bool:
-    """Wait for one more opinion of the item, after one was taken back; False: somebody else was faster."""
-    lease_id: int | None = unit.value(
-        "remote.hold_again", project_id=project_id, batch_id=held.batch_id, holder=held.holder, ordinal=ordinal,
-        overlap=overlap,
-    )  # fmt: skip
-    if lease_id is not None:
-        queue.recount_ready(unit, project_id, [ordinal])
-    return lease_id is not None
-
-
 def ordinals_of(unit: Unit, project_id: UUID, digests: Sequence[bytes]) -> dict[bytes, int]:
     """Digest of the content → the item that has it."""
     return {bytes(digest): ordinal for digest, ordinal in unit.rows(
@@ -311,3 +247,112 @@ def ordinals_of(unit: Unit, project_id: UUID, digests: Sequence[bytes]) -> dict[
 def made(unit: Unit, connector_id: UUID) -> int:
     """How many tasks the tool has of us, answered or not."""
     return int(unit.value("remote.made", connector_id=connector_id))
+
+
+def lease(
+    unit: Unit, project_id: UUID, connector_id: UUID, held: Held, overlap: int, items: Sequence[queue.Choice],
+    ranks: Sequence[int],
+) -> set[int]:  # fmt: skip
+    """Hold these items for the tool, every opinion of each; the ordinals it got. Others' items it does not get."""
+    free = unit.rows("remote.lock_ready", project_id=project_id, ordinals=[one.ordinal for one in items], slots=overlap)
+    mine = {ordinal for (ordinal,) in free}
+    chosen = [(one, rank) for one, rank in zip(items, ranks, strict=True) if one.ordinal in mine]
+    found = unit.rows(
+        "remote.lease", project_id=project_id, connector_id=connector_id, batch_id=held.batch_id, holder=held.holder,
+        overlap=overlap, ordinals=[one.ordinal for one, _ in chosen], ranks=[rank for _, rank in chosen],
+        scores=[one.score for one, _ in chosen], chosen_by=[one.chosen_by for one, _ in chosen],
+        whys=[Jsonb(one.why) for one, _ in chosen],
+    )  # fmt: skip
+    got = Counter(ordinal for (ordinal,) in found)
+    # Somebody was leased one of its opinions at this very moment: then none is the tool's.
+    partial = [ordinal for ordinal, slots in got.items() if slots < overlap]
+    if partial:
+        unit.rows("remote.release", batch_id=held.batch_id, ordinals=partial)
+    if got:
+        queue.recount_ready(unit, project_id, sorted(got))
+    return got.keys() - set(partial)
+
+
+def settle_free(
+    unit: Unit, project_id: UUID, ordinal: int, annotator: str, state: str, chosen_by: str, overlap: int
+) -> int | None:
+    """A settled lease in a free slot of the item; its id. None: there is no free slot."""
+    unit.rows("remote.lock_ready_row", project_id=project_id, ordinal=ordinal)
+    lease_id: int | None = unit.value(
+        "remote.settle_free", project_id=project_id, ordinal=ordinal, annotator=annotator, state=state,
+        chosen_by=chosen_by, overlap=overlap,
+    )  # fmt: skip
+    if lease_id is not None:
+        queue.recount_ready(unit, project_id, [ordinal])
+    return lease_id
+
+
+def hold_again(unit: Unit, project_id: UUID, held: Held, ordinal: int, overlap: int) -> bool:
+    """Wait for one more opinion of the item, after one was taken back; False: somebody else was faster."""
+    unit.rows("remote.lock_ready_row", project_id=project_id, ordinal=ordinal)
+    lease_id: int | None = unit.value(
+        "remote.hold_again", project_id=project_id, batch_id=held.batch_id, holder=held.holder, ordinal=ordinal,
+        overlap=overlap,
+    )  # fmt: skip
+    if lease_id is not None:
+        queue.recount_ready(unit, project_id, [ordinal])
+    return lease_id is not None
+
+
+def unpark(unit: Unit, ids: Sequence[int]) -> None:
+    """These are in the tool already, are among the best, and are asked for from now on."""
+    unit.run("remote.unpark", ids=list(ids))
+
+
+def intended(unit: Unit, connector_id: UUID, limit: int) -> list[Intended]:
+    """What is to be in the tool and is not known to be, best first."""
+    return unit.all("remote.intended", Intended, connector_id=connector_id, limit=limit)
+
+
+def parcel(unit: Unit, connector_id: UUID, ids: Sequence[int]) -> list[Intended]:
+    """These, also where they are known to have arrived; what is gone meanwhile is left out."""
+    return unit.all("remote.parcel", Intended, connector_id=connector_id, ids=list(ids))
+
+
+def drop_unheld(unit: Unit, connector_id: UUID, batch_id: UUID) -> None:
+    """Forget what was to be in the tool and is not held for it any more."""
+    unit.run("remote.drop_unheld", connector_id=connector_id, batch_id=batch_id)
+
+
+def give_up(unit: Unit, project_id: UUID, connector_id: UUID, batch_id: UUID, grace_seconds: float) -> None:
+    """Hold no longer what was answered with what does not count and is not mended for so long."""
+    ordinals = [row[0] for row in unit.rows("remote.give_up", connector_id=connector_id, grace=grace_seconds)]
+    if ordinals:
+        release(unit, project_id, batch_id, ordinals)
+
+
+def twin(unit: Unit, connector_id: UUID, task: str, key: str) -> bool:
+    """Know a second task of the tool with a key of ours; False: the key is none of ours."""
+    return unit.run("remote.twin", connector_id=connector_id, task=task, key=key) == 1
+
+
+def place(unit: Unit, batch_id: UUID, task_id: int) -> None:
+    """Note whether the task is waited for or answered in full, after what is said of it was followed."""
+    unit.run("remote.place", batch_id=batch_id, id=task_id)
+
+
+def digests(unit: Unit, connector_id: UUID, tasks: Sequence[str]) -> dict[str, tuple[str, dict[str, str]]]:
+    """Task → its state, and what is known to be said of it: annotation → digest.
+
+    Tasks with something that does not count yet are left out: they are to be looked at again.
+    """
+    found = unit.rows("remote.digests", connector_id=connector_id, tasks=list(tasks))
+    return {task: (state, said) for task, state, said in found}
+
+
+def answered(unit: Unit, connector_id: UUID) -> int:
+    """Tasks of ours that somebody answered."""
+    return int(unit.value("remote.answered", connector_id=connector_id))
+
+
+def purge_slice(unit: Unit, connector_id: UUID, rows: int = 20_000) -> bool:
+    """Remove up to so many rows of what is known of a tool; False: nothing is left."""
+    for query in ("remote.purge_annotations", "remote.purge_tasks"):
+        if unit.run(query, connector_id=connector_id, rows=rows):
+            return True
+    return False

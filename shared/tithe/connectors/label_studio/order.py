@@ -38,8 +38,10 @@ def set_order(client: Client, project: str, predictions: Sequence[Json], version
         return
     client.change_project(project, {"model_version": name})
     _check(client.project(project), name, visible=visible)
+    # Orders of this connection alone: a version is named CONNECTION-NUMBER.
+    mine = _OURS + version.rpartition("-")[0]
     for old in there:
-        if old.startswith(_OURS) and old != name:
+        if old.startswith(mine) and old != name:
             # The order stands. What could not be deleted now is deleted after the next one.
             with suppress(ToolUnreachable):
                 client.delete_version(project, old)

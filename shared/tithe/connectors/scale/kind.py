@@ -9,12 +9,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from tithe.connectors.outside import Outside
-from tithe.connectors.protocol import Connector, Hint
+from tithe.connectors.protocol import Connector, Hint, Json
 from tithe.connectors.scale import hooks
 from tithe.connectors.scale.client import ScaleClient
 from tithe.connectors.scale.connector import ScaleConnector
 from tithe.connectors.scale.pace import Pace
-from tithe.connectors.scale.settings import Cost, ScaleSettings, cost, most_to_push
+from tithe.connectors.scale.settings import ScaleSettings, cost, most_to_push
 
 _KEY = (
     "the API key of your Scale account, from the dashboard under API keys; one that begins with test_ is answered by a "
@@ -42,9 +42,10 @@ class ScaleKind:
         """What a callback says; raises HookRefused."""
         return hooks.parse(_ours(settings), hook_secret, headers, body)
 
-    def cost(self, settings: BaseModel, completed: int) -> Cost | None:
+    def cost(self, settings: BaseModel, completed: int) -> Json | None:
         """What so many completed tasks cost; None where no price is set."""
-        return cost(_ours(settings), completed)
+        found = cost(_ours(settings), completed)
+        return None if found is None else {"amount": str(found.amount), "currency": found.currency}
 
     def most_to_push(self, settings: BaseModel, paid_for: int) -> int | None:
         """How many more tasks may be made, with so many made and not cancelled; None where there is no limit."""

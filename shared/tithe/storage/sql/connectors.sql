@@ -20,6 +20,12 @@ SELECT id, project_id, kind, name, settings, secret, hook_secret, state, problem
        ordered_round, due_at, ok_at, polled_at, ordered_at, reconciled_at, adopted_at, created_at
 FROM connectors WHERE project_id = %(project_id)s ORDER BY name
 
+-- name: everywhere
+SELECT c.id, c.project_id, c.kind, c.name, c.settings, c.secret, c.hook_secret, c.state, c.problem, c.remote, c.cursor, c.facts,
+       c.failures, c.orders, c.ordered_round, c.due_at, c.ok_at, c.polled_at, c.ordered_at, c.reconciled_at, c.adopted_at,
+       c.created_at
+FROM connectors c JOIN projects p ON p.id = c.project_id AND p.deleted_at IS NULL WHERE c.kind = %(kind)s ORDER BY c.id
+
 -- name: change
 -- Whatever was wrong may be right now: it is tried at once.
 UPDATE connectors SET
@@ -29,9 +35,10 @@ UPDATE connectors SET
                  WHEN %(paused)s THEN 'paused'
                  WHEN state = 'paused' AND %(paused)s IS NULL THEN state
                  WHEN ok_at IS NULL THEN 'starting'
-                 WHEN state = 'paused' THEN 'healthy'
+                 WHEN state = 'paused' THEN 'starting'
                  ELSE state END,
     failures = 0,
+    changed_at = clock_timestamp(),
     due_at = clock_timestamp()
 WHERE id = %(id)s
 
@@ -45,8 +52,8 @@ DELETE FROM connectors WHERE id = %(id)s
 SELECT project_id, id FROM batches WHERE connector_id = %(id)s AND state = 'open' ORDER BY id FOR UPDATE
 
 -- name: windows
-SELECT coalesce(sum(least(5000, CASE jsonb_typeof(settings -> 'window') WHEN 'number' THEN (settings ->> 'window')::numeric::integer
-                                ELSE 200 END)), 0)
+SELECT coalesce(sum(least(5000, CASE jsonb_typeof(settings -> 'window') WHEN 'number' THEN (settings ->> 'window')::numeric
+                                ELSE 200 END)), 0)::integer
 FROM connectors WHERE project_id = %(project_id)s AND state NOT IN ('paused', 'leaving')
 
 -- name: hint
@@ -65,7 +72,7 @@ UPDATE connectors SET due_at = least(due_at, clock_timestamp())
 WHERE id = %(id)s AND state <> 'paused' RETURNING project_id
 
 -- name: due
--- Those whose time has come, and those somebody told something about.
+-- Those whose time has come; a hint makes it come at once.
 SELECT c.id, c.project_id FROM connectors c JOIN projects p ON p.id = c.project_id AND p.deleted_at IS NULL
 WHERE c.state <> 'paused' AND c.due_at <= clock_timestamp()
 
@@ -80,7 +87,12 @@ UPDATE connectors SET remote = %(remote)s, facts = facts || %(facts)s WHERE id =
 UPDATE connectors SET cursor = %(cursor)s, polled_at = clock_timestamp() WHERE id = %(id)s
 
 -- name: note_order
-UPDATE connectors SET ordered_round = %(round_id)s, ordered_at = clock_timestamp() WHERE id = %(id)s
+UPDATE connectors SET ordered_round = %(round_id)s,
+    ordered_at = CASE WHEN %(round_id)s::uuid IS NULL THEN ordered_at ELSE clock_timestamp() END
+WHERE id = %(id)s
+
+-- name: ordered_round
+SELECT ordered_round FROM connectors WHERE id = %(id)s
 
 -- name: next_order
 UPDATE connectors SET orders = orders + 1 WHERE id = %(id)s RETURNING orders
@@ -99,7 +111,7 @@ SELECT pg_notify('tithe_jobs', '')
 
 -- name: begin
 -- Whoever wants a pass from here on moves this back to now, and gets one when this one has ended.
-UPDATE connectors SET due_at = clock_timestamp() + interval '60 seconds' WHERE id = %(id)s
+UPDATE connectors SET due_at = clock_timestamp() + interval '60 seconds', begun_at = clock_timestamp() WHERE id = %(id)s
 
 -- name: fenced
 -- Held until the unit ends: nobody takes the job over while its owner writes.
@@ -123,8 +135,9 @@ UPDATE connectors SET
     problem = %(problem)s || jsonb_build_object('since', CASE WHEN problem ->> 'code' = %(problem)s::jsonb ->> 'code'
         THEN problem -> 'since' ELSE to_jsonb(clock_timestamp()) END),
     failures = failures + 1,
-    due_at = clock_timestamp() + make_interval(secs => %(after)s)
+    due_at = CASE WHEN changed_at > begun_at THEN clock_timestamp() ELSE clock_timestamp() + make_interval(secs => %(after)s) END
 WHERE id = %(id)s
+RETURNING due_at <= clock_timestamp()
 
 
 -- name: looks

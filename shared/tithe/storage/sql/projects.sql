@@ -71,6 +71,13 @@ DELETE FROM leases WHERE ctid = ANY (ARRAY(SELECT ctid FROM leases WHERE project
 -- name: purge_vectors
 DELETE FROM item_vectors WHERE ctid = ANY (ARRAY(SELECT ctid FROM item_vectors WHERE project_id = %(id)s LIMIT %(rows)s))
 
+-- name: purge_annotations
+DELETE FROM remote_annotations WHERE ctid = ANY (ARRAY(
+    SELECT a.ctid FROM connectors c JOIN remote_annotations a ON a.connector_id = c.id WHERE c.project_id = %(id)s LIMIT %(rows)s))
+
+-- name: purge_tasks
+DELETE FROM remote_tasks WHERE ctid = ANY (ARRAY(SELECT ctid FROM remote_tasks WHERE project_id = %(id)s LIMIT %(rows)s))
+
 -- name: purge_items
 DELETE FROM items WHERE ctid = ANY (ARRAY(SELECT ctid FROM items WHERE project_id = %(id)s LIMIT %(rows)s))
 

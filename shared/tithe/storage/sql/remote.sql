@@ -18,7 +18,7 @@ SELECT r.ordinal, r.rank, r.score, r.chosen_by, r.why, i.external_id, i.text, i.
        EXISTS (SELECT FROM leases l WHERE l.batch_id = %(batch_id)s AND l.ordinal = r.ordinal AND l.state = 'active') AS held
 FROM ready r JOIN items i ON i.project_id = r.project_id AND i.ordinal = r.ordinal
 LEFT JOIN remote_tasks t ON t.connector_id = %(connector_id)s AND t.ordinal = r.ordinal
-    AND t.state IN ('intended', 'there', 'parked')
+    AND t.state IN ('intended', 'there', 'parked', 'answered')
 WHERE r.project_id = %(project_id)s
   AND r.round_id = (SELECT current_round FROM progress WHERE project_id = %(project_id)s)
   AND NOT EXISTS (SELECT FROM leases l WHERE l.project_id = r.project_id AND l.ordinal = r.ordinal
@@ -28,8 +28,21 @@ WHERE r.project_id = %(project_id)s
                                    AND l.state = 'active'))
   AND NOT EXISTS (SELECT FROM remote_tasks x WHERE x.connector_id = %(connector_id)s AND x.ordinal = r.ordinal
                   AND x.state = 'rejected')
-  AND NOT EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state = 'quarantined')
+  -- What somebody began to answer there is asked for first anyway, and is no part of the window.
+  AND NOT EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state <> 'removed')
 ORDER BY r.rank LIMIT %(window)s
+
+-- name: lock_ready
+-- Taken before leases are, as hand-outs do: so the two never wait for each other in a circle.
+SELECT r.ordinal FROM ready r
+WHERE r.project_id = %(project_id)s AND r.ordinal = ANY(%(ordinals)s) AND r.open_slots >= %(slots)s
+  AND r.round_id = (SELECT current_round FROM progress WHERE project_id = %(project_id)s)
+ORDER BY r.rank FOR UPDATE SKIP LOCKED
+
+-- name: lock_ready_row
+SELECT r.ordinal FROM ready r
+WHERE r.project_id = %(project_id)s AND r.ordinal = %(ordinal)s
+  AND r.round_id = (SELECT current_round FROM progress WHERE project_id = %(project_id)s) FOR UPDATE
 
 -- name: lease
 -- Every opinion of an item is the tool's, or none: two tools never ask for the same.
@@ -59,6 +72,8 @@ RETURNING ordinal
 UPDATE leases SET state = %(state)s, annotator = %(annotator)s
 WHERE id = (SELECT id FROM leases WHERE batch_id = %(batch_id)s AND ordinal = %(ordinal)s AND state = 'active'
             ORDER BY slot LIMIT 1)
+  AND NOT EXISTS (SELECT FROM leases p JOIN batches b ON b.id = %(batch_id)s AND p.project_id = b.project_id
+                  WHERE p.ordinal = %(ordinal)s AND p.annotator = %(annotator)s AND p.state IN ('active', 'done', 'skipped'))
 RETURNING id
 
 -- name: settle_free
@@ -87,22 +102,49 @@ ON CONFLICT DO NOTHING
 INSERT INTO remote_tasks (connector_id, project_id, ordinal, key, task, own, state, pushed_at)
 SELECT %(connector_id)s, %(project_id)s, a.ordinal, '~' || a.task, a.task, false,
        CASE WHEN EXISTS (SELECT FROM remote_tasks t WHERE t.connector_id = %(connector_id)s AND t.ordinal = a.ordinal
-                         AND t.state IN ('intended', 'there', 'parked'))
+                         AND t.state IN ('intended', 'there', 'parked', 'answered'))
             OR row_number() OVER (PARTITION BY a.ordinal ORDER BY a.at) > 1 THEN 'twin' ELSE 'parked' END,
        clock_timestamp()
 FROM unnest(%(ordinals)s::bigint[], %(tasks)s::text[]) WITH ORDINALITY AS a (ordinal, task, at)
 ON CONFLICT DO NOTHING
 
 -- name: unpark
-UPDATE remote_tasks SET state = 'there', out_since = NULL WHERE id = ANY(%(ids)s) AND state = 'parked'
+UPDATE remote_tasks SET state = CASE WHEN state IN ('parked', 'answered') THEN 'there' ELSE state END, out_since = NULL
+WHERE id = ANY(%(ids)s)
 
 -- name: intended
 SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, i.external_id, i.text, i.tokens, i.meta, r.rank, r.why
 FROM remote_tasks t JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
 LEFT JOIN ready r ON r.project_id = t.project_id AND r.ordinal = t.ordinal
     AND r.round_id = (SELECT current_round FROM progress WHERE project_id = t.project_id)
-WHERE t.connector_id = %(connector_id)s AND t.state = 'intended' AND (%(only)s::bigint[] IS NULL OR t.id = ANY(%(only)s))
+WHERE t.connector_id = %(connector_id)s AND t.state = 'intended'
 ORDER BY r.rank NULLS LAST, t.id LIMIT %(limit)s
+
+-- name: parcel
+-- These, whether or not they are known to have arrived, in the order they were chosen in.
+SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, i.external_id, i.text, i.tokens, i.meta, r.rank, r.why
+FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS p (id, at)
+JOIN remote_tasks t ON t.id = p.id AND t.connector_id = %(connector_id)s AND t.state IN ('intended', 'there', 'answered')
+JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
+LEFT JOIN ready r ON r.project_id = t.project_id AND r.ordinal = t.ordinal
+    AND r.round_id = (SELECT current_round FROM progress WHERE project_id = t.project_id)
+ORDER BY p.at
+
+-- name: drop_unheld
+-- Chosen, not told yet, and somebody else's by now: the tool is not told at all.
+UPDATE remote_tasks t SET state = 'gone', reason = 'not held any more when it was to go'
+WHERE t.connector_id = %(connector_id)s AND t.state = 'intended'
+  AND NOT EXISTS (SELECT FROM leases l WHERE l.batch_id = %(batch_id)s AND l.ordinal = t.ordinal AND l.state = 'active')
+
+-- name: give_up
+-- An answer that does not count was not mended for so long: the item is for whoever asks next. It counts once it is mended,
+-- if nobody was faster.
+UPDATE remote_tasks t SET state = 'parked'
+WHERE t.connector_id = %(connector_id)s AND t.state = 'there'
+  AND EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state = 'quarantined')
+  AND NOT EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state <> 'removed'
+                  AND (a.state <> 'quarantined' OR a.seen_at > clock_timestamp() - make_interval(secs => %(grace)s)))
+RETURNING t.ordinal
 
 -- name: arrived
 UPDATE remote_tasks t SET task = a.task, state = a.state, reason = a.reason, pushed_at = clock_timestamp()
@@ -110,8 +152,8 @@ FROM unnest(%(keys)s::text[], %(tasks)s::text[], %(states)s::text[], %(reasons)s
 WHERE t.connector_id = %(connector_id)s AND t.key = a.key AND t.state = 'intended'
 
 -- name: there
--- Every task the tool asks for: whether it is held for the tool, whether anybody said something of it, and whether it has
--- not been among the best for so long that nobody can have it open any more.
+-- Every task the tool asks for and that is not answered in full: whether it is held for the tool, whether anybody said
+-- something of it, and whether it has not been among the best for so long that nobody can have it open any more.
 SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, t.rank, t.out_since,
        EXISTS (SELECT FROM leases l WHERE l.batch_id = %(batch_id)s AND l.ordinal = t.ordinal AND l.state = 'active') AS held,
        EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state <> 'removed') AS said,
@@ -122,18 +164,20 @@ FROM remote_tasks t WHERE t.connector_id = %(connector_id)s AND t.state = 'there
 -- Held: two readings of one task take turns.
 SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, t.rank, t.out_since, i.split, i.cost
 FROM remote_tasks t JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
-WHERE t.connector_id = %(connector_id)s AND (t.task = %(task)s OR t.key = %(key)s)
-ORDER BY t.task = %(task)s DESC NULLS LAST LIMIT 1 FOR UPDATE OF t
+WHERE t.connector_id = %(connector_id)s AND (t.task = %(task)s OR (t.key = %(key)s AND t.task IS NULL))
+ORDER BY t.task NULLS LAST LIMIT 1 FOR UPDATE OF t
 
--- name: strangers
--- Which of these tasks we know nothing of.
-SELECT s.task FROM unnest(%(tasks)s::text[], %(keys)s::text[]) AS s (task, key)
-WHERE NOT EXISTS (SELECT FROM remote_tasks t WHERE t.connector_id = %(connector_id)s AND (t.task = s.task OR t.key = s.key))
+-- name: twin
+-- A second task with our key: imported twice there, or copied. It is known by a name of its own.
+INSERT INTO remote_tasks (connector_id, project_id, ordinal, key, task, own, state, pushed_at)
+SELECT t.connector_id, t.project_id, t.ordinal, '~' || %(task)s, %(task)s, false, 'twin', clock_timestamp()
+FROM remote_tasks t WHERE t.connector_id = %(connector_id)s AND t.key = %(key)s AND t.task IS NOT NULL
+ON CONFLICT DO NOTHING
 
 -- name: other_task
 -- Another task of the tool that asks for the same item.
 SELECT true FROM remote_tasks
-WHERE connector_id = %(connector_id)s AND ordinal = %(ordinal)s AND id <> %(id)s AND state IN ('intended', 'there', 'parked')
+WHERE connector_id = %(connector_id)s AND ordinal = %(ordinal)s AND id <> %(id)s AND state IN ('intended', 'there', 'parked', 'answered')
 
 -- name: note_task
 UPDATE remote_tasks SET task = %(task)s, state = %(state)s, reason = %(reason)s, pushed_at = coalesce(pushed_at, clock_timestamp())
@@ -143,9 +187,6 @@ WHERE id = %(id)s
 -- Not among the best any more, since now or since it was first noticed.
 UPDATE remote_tasks SET out_since = CASE WHEN %(anew)s THEN clock_timestamp() ELSE coalesce(out_since, clock_timestamp()) END
 WHERE id = ANY(%(ids)s) AND state = 'there'
-
--- name: back_in
-UPDATE remote_tasks SET out_since = NULL WHERE id = ANY(%(ids)s)
 
 -- name: annotations
 SELECT annotation, annotator, digest, kind, value, state, because, answer_id FROM remote_annotations
@@ -165,7 +206,7 @@ ON CONFLICT (connector_id, annotation) DO UPDATE SET
 -- name: missing
 -- Tasks of ours that were not among those the tool says it has.
 SELECT task FROM remote_tasks
-WHERE connector_id = %(connector_id)s AND state IN ('there', 'parked', 'twin') AND task IS NOT NULL AND NOT task = ANY(%(seen)s)
+WHERE connector_id = %(connector_id)s AND state IN ('there', 'parked', 'answered', 'twin') AND task IS NOT NULL AND NOT task = ANY(%(seen)s)
 
 -- name: took_back
 UPDATE remote_tasks SET state = CASE WHEN id = ANY(%(kept)s) THEN 'parked' ELSE 'gone' END, out_since = NULL
@@ -194,4 +235,39 @@ RETURNING id
 SELECT digest, ordinal FROM items WHERE project_id = %(project_id)s AND digest = ANY(%(digests)s)
 
 -- name: made
-SELECT count(*) FROM remote_tasks WHERE connector_id = %(connector_id)s AND state IN ('intended', 'there', 'parked', 'twin')
+-- What will be charged, or was: every task that is there, and of those that are gone the answered ones.
+SELECT count(*) FROM remote_tasks t
+WHERE t.connector_id = %(connector_id)s AND t.own
+  AND (t.state IN ('intended', 'there', 'parked', 'answered')
+       OR (t.state = 'gone' AND EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id)))
+
+-- name: answered
+SELECT count(*) FROM remote_tasks t
+WHERE t.connector_id = %(connector_id)s AND t.own AND EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id)
+
+-- name: place
+-- Where a task stands once what is said of it is known: waited for, or answered in full.
+UPDATE remote_tasks t SET state = CASE
+    WHEN EXISTS (SELECT FROM leases l WHERE l.batch_id = %(batch_id)s AND l.ordinal = t.ordinal AND l.state = 'active')
+        THEN CASE t.state WHEN 'answered' THEN 'there' ELSE t.state END
+    WHEN EXISTS (SELECT FROM remote_annotations a WHERE a.task_id = t.id AND a.state IN ('counted', 'extra')) THEN 'answered'
+    ELSE CASE t.state WHEN 'answered' THEN 'parked' ELSE t.state END END
+WHERE t.id = %(id)s AND t.state IN ('there', 'parked', 'answered')
+
+-- name: digests
+-- What is known of these tasks, so that what did not change need not be looked at.
+SELECT t.task, t.state, coalesce(a.said, '{}') FROM remote_tasks t
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(n.annotation, encode(n.digest, 'hex')) FILTER (WHERE n.state IN ('counted', 'extra')) AS said,
+           bool_or(n.state = 'quarantined') AS apart
+    FROM remote_annotations n WHERE n.task_id = t.id AND n.state <> 'removed'
+) a ON true
+WHERE t.connector_id = %(connector_id)s AND t.task = ANY(%(tasks)s) AND NOT coalesce(a.apart, false)
+
+-- name: purge_annotations
+DELETE FROM remote_annotations WHERE ctid = ANY (ARRAY(
+    SELECT a.ctid FROM remote_annotations a WHERE a.connector_id = %(connector_id)s LIMIT %(rows)s))
+
+-- name: purge_tasks
+DELETE FROM remote_tasks WHERE ctid = ANY (ARRAY(
+    SELECT t.ctid FROM remote_tasks t WHERE t.connector_id = %(connector_id)s LIMIT %(rows)s))

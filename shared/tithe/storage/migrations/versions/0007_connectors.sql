@@ -19,6 +19,8 @@ CREATE TABLE connectors (
     orders        integer NOT NULL DEFAULT 0,    -- orders given to the tool: each has a number of its own
     ordered_round uuid,                          -- the round whose order the tool has
     due_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    begun_at      timestamptz,                   -- the last pass
+    changed_at    timestamptz,                   -- by somebody: a pass that failed meanwhile is followed by another at once
     ok_at         timestamptz,                   -- the end of the last pass that went well
     polled_at     timestamptz,
     ordered_at    timestamptz,
@@ -45,9 +47,9 @@ CREATE TABLE remote_tasks (
     key          text NOT NULL,
     task         text,                           -- the tool's id, once it is known
     own          boolean NOT NULL,               -- we made it; false: it was there before us, and is never deleted
-    -- there: the tool asks for it, and it is held for the tool. parked: it is in the tool, but not asked for and not held.
+    -- there: the tool asks for it, and it is held for the tool. answered: in full. parked: it is in the tool, but neither.
     -- twin: another task of the tool has the same content. gone: not in the tool. rejected: the tool does not take it.
-    state        text NOT NULL CHECK (state IN ('intended', 'there', 'parked', 'twin', 'gone', 'rejected')),
+    state        text NOT NULL CHECK (state IN ('intended', 'there', 'answered', 'parked', 'twin', 'gone', 'rejected')),
     rank         integer,
     out_since    timestamptz,                    -- since when it is not among the best any more
     reason       text,
@@ -56,7 +58,9 @@ CREATE TABLE remote_tasks (
 );
 CREATE UNIQUE INDEX remote_tasks_task ON remote_tasks (connector_id, task) WHERE task IS NOT NULL;
 -- An item is asked for by one task of a tool.
-CREATE UNIQUE INDEX remote_tasks_item ON remote_tasks (connector_id, ordinal) WHERE state IN ('intended', 'there', 'parked');
+CREATE UNIQUE INDEX remote_tasks_item ON remote_tasks (connector_id, ordinal)
+    WHERE state IN ('intended', 'there', 'answered', 'parked');
+CREATE INDEX remote_tasks_there ON remote_tasks (connector_id) WHERE state = 'there';
 CREATE INDEX remote_tasks_ordinal ON remote_tasks (connector_id, ordinal);
 CREATE INDEX remote_tasks_project ON remote_tasks (project_id);
 
