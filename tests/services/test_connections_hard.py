@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import psycopg
 import pytest
@@ -12,6 +13,8 @@ from tests.services.notice_board import BoardConnector, away
 from tests.services.turning import work_off
 
 from tithe.connectors.errors import ToolMisbehaves, ToolUnreachable
+from tithe.loop import parting
+from tithe.loop.checking import digest_of
 from tithe.loop.hand_out import reclaim_lapsed
 from tithe.runtime import Runtime
 from tithe.storage import connectors
@@ -228,4 +231,131 @@ def test_labels_go_on_while_tools_are_refilled(here: Connected):
         one.join()
     here.sync()
     assert sql(here, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == before
+    here.clean()
+
+
+def test_an_id_that_is_given_again_is_another_task(here: Connected):
+    """Some tools give a deleted task's id to the next one."""
+    here.sync()
+    note = here.board.next_for("ada")
+    assert note is not None
+    here.board.tear_off(note.id)
+    stranger = here.board.put("something else altogether")
+    del here.board.notes[stranger.id]
+    stranger.id = note.id
+    here.board.notes[note.id] = stranger
+    here.board.write(note.id, "ada", "money")
+    here.sync()
+    assert here.standing() == {}
+    here.board.tear_off(note.id)
+    write(here, 6)
+    here.board._numbers = iter([int(note.id[1:]), *range(1000, 2000)])  # the next one pushed gets it
+    here.sync()
+    here.sync()
+    assert here.connection.state == "healthy"
+    assert here.board.notes[note.id].key is not None
+    here.clean()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"raw": {"text": ["a\x00b", "\ud83d"]}},
+        {"created_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - a tool that names no zone
+        {"created_at": datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))},
+        {"annotator": "a" * 10_000},
+        {"annotator": "@import"},
+        {"value": {"not": ["a", {"label": "\x00"}]}},
+    ],
+    ids=["unstorable", "no zone", "beyond time", "long name", "our name", "no label"],
+)
+def test_one_strange_annotation_stops_nothing(here: Connected, broken: dict):
+    here.sync()
+    note = here.board.next_for("ada")
+    assert note is not None
+    for annotator in ("ada", "bob"):
+        identity = here.board.write(note.id, annotator, here.truth[note.text])
+    note.written[identity] = replace(note.written[identity], **broken)
+    write(here, 2)
+    here.sync()
+    assert here.connection.state == "healthy"
+    assert here.progress().label_count == 3
+    with here.runtime.database.unit() as unit:
+        assert len(connectors.quarantined(unit, here.connector_id, 10)) == 1
+    here.clean()
+
+
+def test_a_key_that_is_none_of_ours_is_no_key(runtime, monkeypatch):
+    here = connect(runtime, monkeypatch, settings={"adopt": True})
+    here.sync()
+    note = here.board.put("a text of theirs", key="a\x00b")
+    here.board.write(note.id, "ada", "sport")
+    here.sync()
+    assert here.connection.state == "healthy"
+    assert here.standing() == {("a text of theirs", "ada"): ("label", "sport")}
+
+
+def test_one_id_on_two_tasks_counts_once(here: Connected):
+    here.sync()
+    write(here, 2)
+    first, second = (note for note in here.board.notes.values() if note.written)
+    (annotation,) = first.written.values()
+    second.written = {annotation.id: annotation}
+    here.sync()
+    here.sync()
+    assert here.progress().label_count == 1
+    here.board.erase(first.id, annotation.id)
+    second.written.clear()
+    here.board._touch(second.id)
+    here.sync()
+    assert here.standing() == {}
+    here.clean()
+
+
+def test_who_connects_again_goes_on_from_what_was_said(runtime, monkeypatch):
+    here = connect(runtime, monkeypatch)
+    with runtime.database.unit() as unit:  # the items of these tests have digests that are made up
+        for (text,) in unit.connection.execute("SELECT text FROM items").fetchall():
+            digest = digest_of(text, None, None)
+            unit.connection.execute("UPDATE items SET digest = %s WHERE text = %s", (digest, text))
+    here.sync()
+    write(here, 3)
+    here.sync()
+    parting.part(runtime.database, here.connector_id)
+    added = runtime.database.run(
+        lambda unit: connectors.add(
+            unit, here.project.id, kind="board", name="again", settings={"adopt": True},
+            secret=runtime.vault.seal("right"), hook_secret=runtime.vault.seal("hook"),
+        )
+    )  # fmt: skip
+    here.connector_id = added.id
+    here.sync()
+    assert (here.look.counted, here.look.extra) == (3, 0)
+    note = next(note for note in here.board.notes.values() if note.written)
+    (annotation,) = note.written
+    here.board.rewrite(note.id, annotation, "sport" if here.truth[note.text] != "sport" else "money")
+    here.sync()
+    assert here.standing()[(note.text, "ada")][1] != here.truth[note.text]
+    here.board.erase(note.id, annotation)
+    here.sync()
+    assert (note.text, "ada") not in here.standing()
+    here.clean()
+
+
+def test_a_secret_that_the_tool_quotes_is_blotted_out(runtime, monkeypatch):
+    here = connect(runtime, monkeypatch)
+    here.board.before = failing_once("health", ToolUnreachable("no: token right, and eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"))
+    work_off(runtime)
+    assert here.connection.problem is not None
+    assert here.connection.problem["detail"] == "no: token ***, and ***"
+
+
+def test_a_smaller_window_is_taken_back_to(runtime, monkeypatch):
+    runtime = Runtime(runtime.settings.model_copy(update={"connector_grace_seconds": 0.0}), runtime.database)
+    here = connect(runtime, monkeypatch, retrain_every=50)
+    here.sync()
+    runtime.database.run(lambda unit: connectors.change(unit, here.connector_id, settings={"window": 4}))
+    here.sync()
+    here.sync()
+    assert here.look.held == 4
     here.clean()

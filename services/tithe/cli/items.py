@@ -67,6 +67,8 @@ def import_(
     from tithe.client.files import bring
     from tithe.connectors.files.format import Options
 
+    if not file.is_file() and not file.is_dir():  # a pipe would be waited for, without a word
+        raise BadInput(f"{file} is no file", remedy="write what it gives to a file first")
     if as_pool and split == "test":
         raise BadInput("what is held out needs its labels", remedy="leave out --as-pool, or --split test")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())

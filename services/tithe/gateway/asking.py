@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
 
+from tithe.connectors.clean import storable, without
 from tithe.connectors.errors import AddressForbidden, CredentialRefused, SchemaUnfit, ToolMisbehaves, ToolUnreachable
 from tithe.connectors.protocol import ConnectorKind, Preview
 from tithe.connectors.registry import kind
@@ -76,7 +77,8 @@ async def preview(app: FastAPI, here: Runtime, wanted: Wish, project: Project) -
         try:
             if fault := unfit(wanted.kind.title, connector.capabilities, schema):
                 return Preview(says=(), faults=(fault,))
-            return connector.preview(schema)
+            found = connector.preview(schema)
+            return Preview(tuple(storable(found.says)), tuple(storable(found.faults)), found.adoptable)
         finally:
             connector.close()
 
@@ -117,18 +119,7 @@ def _placed(error: TitheError, wanted: Wish) -> TitheError:
             error.place = "body.settings.url"
         elif isinstance(error, SchemaUnfit) and "project" in type(wanted.settings).model_fields:
             error.place = "body.settings.project"
-    error.message = without(error.message, wanted.secret)
-    error.remedy = None if error.remedy is None else without(error.remedy, wanted.secret)
+    error.message = storable(without(error.message, wanted.secret))
+    error.remedy = None if error.remedy is None else storable(without(error.remedy, wanted.secret))
     error.facts = {name: value for name, value in error.facts.items() if name == "retry_after_seconds"}
     return error
-
-
-def without(text: str, secret: str) -> str:
-    """The text with the secret blotted out.
-
-    Examples
-    --------
-    >>> without("401: invalid token abc123", "abc123")
-    '401: invalid token ***'
-    """
-    return text.replace(secret, "***") if secret else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -237,13 +238,27 @@ def _room_for(unit: Unit, project_id: UUID, name: str, wanted: Wish) -> Any:
 def _target_made(one: Connection) -> tuple[Any, ...] | None:
     """The project that a connection made in its tool."""
     made = (one.remote or {}).get("id")
-    return None if made is None else (one.kind, one.settings.get("url"), int(made) if str(made).isdigit() else made)
+    return (
+        None
+        if made is None
+        else (one.kind, _address(one.settings.get("url")), int(made) if str(made).isdigit() else made)
+    )
 
 
 def _target(kind_name: str, settings: dict[str, Any]) -> tuple[Any, ...] | None:
     """Which project of which tool settings name; None: they do not say."""
     project = settings.get("project")
-    return None if project is None else (kind_name, settings.get("url"), project)
+    return None if project is None else (kind_name, _address(settings.get("url")), project)
+
+
+def _address(url: Any) -> str | None:
+    """One way to write an address, of the many there are: this machine has names, ports may be left out."""
+    if not isinstance(url, str):
+        return None
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname in ("localhost", "::1") else parts.hostname
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{host}:{port}{parts.path.rstrip('/')}"
 
 
 def _merged(found: Connection, change: dict[str, Any], *, new_secret: bool) -> dict[str, Any]:
@@ -286,7 +301,7 @@ def _state(here: Runtime, unit: Unit, project_id: UUID, name: str) -> ConnectorS
 
 def _told(here: Runtime, found: Connection, look: Look) -> ConnectorState:
     remote = found.remote or {}
-    facts = {name: value for name, value in found.facts.items() if name != "schema"}
+    facts = {name: value for name, value in found.facts.items() if name not in ("schema", "parcel")}
     if (hooks := remote.get("facts", {}).get("hooks")) is not None:
         facts["hooks"] = hooks
     return ConnectorState(

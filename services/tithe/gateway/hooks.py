@@ -53,7 +53,10 @@ def known(here: Runtime, connector_id: UUID) -> Connection:
 def read(found: Connection, hook_secret: str, headers: dict[str, str], body: bytes) -> list[Hint]:
     """What a hook says. Raises HookRefused. Nothing of the body is ever logged: it may carry the tool's own secrets."""
     its_kind = kind(found.kind)
-    settings = its_kind.settings.model_validate(found.settings)
+    # A project that the connection made is as much its own as one that its settings name.
+    made = {"project": (found.remote or {}).get("id")} if found.settings.get("project") is None else {}
+    known_project = {name: value for name, value in made.items() if value is not None and name in found.settings}
+    settings = its_kind.settings.model_validate({**found.settings, **known_project})
     try:
         return its_kind.parse_hook(settings, hook_secret, headers, body)
     except TitheError:

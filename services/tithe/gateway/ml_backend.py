@@ -18,6 +18,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from tithe.connectors.clean import storable
 from tithe.connectors.errors import HookRefused
 from tithe.connectors.label_studio import ml
 from tithe.connectors.label_studio.hooks import HEADER
@@ -141,7 +142,7 @@ def _read(here: Runtime, connector_id: UUID, key: str, body: bytes) -> tuple[ml.
 
 async def _guesses(here: Runtime, call: Request, project_id: UUID, texts: Sequence[str]) -> list[Guess | None]:
     """What the model thinks of each text, as far as the scorers tell it in time."""
-    wanted = [(at, text) for at, text in enumerate(texts) if text]
+    wanted = [(at, storable(text)) for at, text in enumerate(texts) if text]
     guesses: list[Guess | None] = [None] * len(texts)
     until = time.monotonic() + (_ONE_WAITS_SECONDS if len(texts) == 1 else _MANY_WAIT_SECONDS)
     for start in range(0, len(wanted), _TEXTS):

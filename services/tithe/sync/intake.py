@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from tithe.connectors.clean import cleaned
 from tithe.connectors.errors import ToolError
 from tithe.connectors.protocol import Seen
 from tithe.loop.told import digest_of
 from tithe.storage import connectors, remote
 from tithe.storage.connectors import Hinted
+from tithe.storage.remote import Digests
 from tithe.sync import adopt
 from tithe.sync.link import Pass
 
@@ -90,14 +92,17 @@ def take(one: Pass, seen: Sequence[Seen]) -> None:
 
     What says the same as before costs no transaction: most of what is read when everything is compared.
     """
+    seen = [cleaned(task) for task in seen]
     known = one.run(lambda unit: remote.digests(unit, one.connection.id, [task.task for task in seen]))
     strangers = one.follow([task for task in seen if not _same(task, known.get(task.task))])
     if strangers and getattr(one.settings, "adopt", False):
         adopt.take_in(one, strangers, seeds=one.connection.adopted_at is None)
 
 
-def _same(seen: Seen, known: tuple[str, dict[str, str]] | None) -> bool:
+def _same(seen: Seen, known: Digests | None) -> bool:
     """Whether everything is said of the task already that is said of it now."""
-    if known is None or not seen.exists or known[0] in ("intended", "gone"):
+    if known is None or not seen.exists or known.state in ("intended", "gone"):
         return False
-    return known[1] == {one.id: digest_of(one).hex() for one in seen.annotations}
+    if known.own and seen.key != known.key:  # another task by now, of the same id
+        return False
+    return known.said == {one.id: digest_of(one).hex() for one in seen.annotations}

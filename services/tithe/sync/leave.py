@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from tithe.connectors.errors import RemoteGone
+import structlog
+
+from tithe.connectors.errors import ToolError
 from tithe.storage import remote
 from tithe.storage.database import Unit
 from tithe.storage.remote import There
 from tithe.sync import intake, order
 from tithe.sync.link import Pass
 
+_log = structlog.get_logger("tithe.sync")
 _AT_ONCE = 200
 
 
@@ -25,8 +28,8 @@ def leave(one: Pass) -> None:
             forget = getattr(one.connector, "forget", None)
             if callable(forget):
                 forget(one.at)
-        except RemoteGone:
-            pass  # nothing is left to take back
+        except ToolError as error:  # it is left all the same; what the tool still has, it keeps
+            _log.warning("left_as_it_is", connector=one.connection.name, code=error.code, reason=error.message)
 
 
 def _unanswered(one: Pass) -> dict[str, There]:

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+import structlog
+
+from tithe.connectors.clean import cleaned
 from tithe.connectors.protocol import Connector, ConnectorKind, Remote, Schema, Seen
 from tithe.connectors.registry import kind
 from tithe.connectors.schema import schema_of
 from tithe.contracts.projects import Project
+from tithe.errors import TitheError
 from tithe.loop.told import Link, Told, fold
 from tithe.runtime import Runtime
 from tithe.storage import connectors, remote
@@ -21,6 +25,7 @@ from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 from tithe.storage.remote import Held
 
+_log = structlog.get_logger("tithe.sync")
 T = TypeVar("T")
 
 
@@ -81,8 +86,11 @@ class Pass:
         )  # fmt: skip
 
     def follow(self, seen: Sequence[Seen], *, seeds: bool = False) -> list[Seen]:
-        """Bring answers to what is said of these tasks, each in a transaction of its own; those we know nothing of."""
-        return [one for one in seen if not self._followed(one, seeds)]
+        """Bring answers to what is said of these tasks, each in a transaction of its own; those we know nothing of.
+
+        A task with which that cannot be done is told of in the log, and keeps no other from being followed.
+        """
+        return [one for one in map(cleaned, seen) if not self._followed(one, seeds)]
 
     def _followed(self, one: Seen, seeds: bool) -> bool:
         def work(unit: Unit) -> Told:
@@ -90,7 +98,16 @@ class Pass:
             link = Link(self.connection.id, self.project, self.hold(unit), keeps_deleted=keeps, seeds=seeds)
             return fold(unit, link, one)
 
-        told = self.run(work)
+        try:
+            told = self.run(work)
+        except TitheError:
+            raise
+        # Whatever a tool can put into one task must not stop all the others.
+        except Exception as error:  # noqa: BLE001
+            _log.exception(
+                "task_not_followed", connector=self.connection.name, task=one.task, error=type(error).__name__
+            )
+            return True
         for what, number in told.counts.items():
             self.counts[what] = self.counts.get(what, 0) + number
         return told.known

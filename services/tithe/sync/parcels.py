@@ -55,6 +55,8 @@ def _parcel(unit: Unit, one: Pass) -> tuple[str, list[Intended]] | None:
 def _arrived(unit: Unit, one: Pass, items: Sequence[Intended], fates: Sequence[Pushed]) -> None:
     """Write down what became of a parcel; what the tool will not take is nobody's any more, and told about."""
     told = [(fate.key, fate.task, _STATES[fate.fate], fate.reason) for fate in fates]
+    tasks = [fate.task for fate in fates if fate.task is not None]
+    remote.detach(unit, one.project.id, one.connection.id, one.hold(unit).batch_id, tasks, [fate.key for fate in fates])
     remote.arrived(unit, one.connection.id, told)
     connectors.note_facts(unit, one.connection.id, {"parcel": None})
     refused = {fate.key for fate in fates if fate.fate is Fate.REJECTED}

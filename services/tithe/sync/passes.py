@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from tithe import policy
+from tithe.connectors.clean import storable, without
 from tithe.connectors.errors import SchemaUnfit, ToolUnreachable
 from tithe.connectors.protocol import Limits, Listens
 from tithe.connectors.schema import unfit
@@ -140,9 +141,18 @@ def _went_wrong(runtime: Runtime, claim: Claim, connection: Connection, error: T
         wait = _ATTENTION_SECONDS
     elif isinstance(asked, int | float):
         wait = max(wait, min(float(asked), 3600.0))
-    problem = {"code": error.code, "detail": error.message[:2000], "remedy": error.remedy}
-    _log.warning("pass_failed", connector=connection.name, code=error.code, reason=error.message, again_in=round(wait))
+    secrets = _secrets(runtime, connection)  # a tool may quote what it was sent
+    detail = without(storable(error.message), *secrets)[:2000]
+    remedy = None if error.remedy is None else without(storable(error.remedy), *secrets)
+    problem = {"code": error.code, "detail": detail, "remedy": remedy}
+    _log.warning("pass_failed", connector=connection.name, code=error.code, reason=detail, again_in=round(wait))
     with suppress(StaleClaim):
         runtime.database.run(
             lambda unit: connectors.went_wrong(unit, claim, "failing" if passing else "attention", problem, wait)
         )
+
+
+def _secrets(runtime: Runtime, connection: Connection) -> list[str]:
+    with suppress(VaultClosed, SecretUnreadable):
+        return [runtime.vault.open(connection.secret), runtime.vault.open(connection.hook_secret)]
+    return []

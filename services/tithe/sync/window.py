@@ -55,7 +55,8 @@ def _plan(unit: Unit, one: Pass) -> _Plan | None:
     follows = one.connector.capabilities.rerank
     # Asked anew: whoever told the tool an order since, or took one back, wrote it there.
     stale = follows and connectors.ordered_round(unit, one.connection.id) != round_id
-    if not stale and not policy.refill_due(waiting, one.window):
+    shrunk = follows and waiting > one.window
+    if not stale and not shrunk and not policy.refill_due(waiting, one.window):
         return _Plan(round_id, reorder=False)
     best = remote.best(unit, one.project.id, one.connection.id, held.batch_id, one.window)
     room = one.window if follows else max(0, one.window - waiting)
@@ -67,7 +68,7 @@ def _plan(unit: Unit, one: Pass) -> _Plan | None:
         _fall_out(unit, there, asked, anew=waiting <= one.window // 4)
         if got:  # until it is told, also by a later pass
             connectors.note_order(unit, one.connection.id, None)
-    return _Plan(round_id, reorder=stale or bool(got))
+    return _Plan(round_id, reorder=stale or shrunk or bool(got))
 
 
 def _waiting(slots: dict[int, int], there: Sequence[There]) -> int:

@@ -59,6 +59,9 @@ class Told:
 def fold(unit: Unit, link: Link, seen: Seen) -> Told:
     """Bring a task's answers to what the tool says of it now."""
     row = remote.find(unit, link.connector_id, seen.task, seen.key)
+    if row is not None and seen.exists and _is_another(row, seen):
+        remote.detach(unit, link.project.id, link.connector_id, link.held.batch_id, [seen.task], [])
+        row = remote.find(unit, link.connector_id, seen.task, seen.key)
     if row is None and seen.key is not None and remote.twin(unit, link.connector_id, seen.task, seen.key):
         row = remote.find(unit, link.connector_id, seen.task, None)
     if row is None:
@@ -70,6 +73,15 @@ def fold(unit: Unit, link: Link, seen: Seen) -> Told:
     else:
         told.leave()
     return Told(counts=told.counts)
+
+
+def _is_another(row: Found, seen: Seen) -> bool:
+    """Whether the id is another task's by now: of one that we made the key says so, of others what it shows."""
+    if row.task != seen.task:
+        return False
+    if row.own:
+        return seen.key != row.key
+    return seen.text is not None and row.text is not None and seen.text != row.text
 
 
 class _Fold:
@@ -86,8 +98,11 @@ class _Fold:
         here = {one.id for one in self._seen.annotations}
         for gone in (one for one in self._known.values() if one.annotation not in here and one.state != "removed"):
             self._remove(gone)
+        foreign = remote.elsewhere(self._unit, self._link.connector_id, self._row.id, sorted(here))
         # In the order they were given: of more opinions than were asked for the first ones count.
         for one in sorted(self._seen.annotations, key=lambda a: (a.created_at is None, a.created_at, a.id)):
+            if one.id in foreign:  # a tool that uses an id twice: the first stays
+                continue
             known = self._known.get(one.id)
             if known is None or known.digest != digest_of(one) or known.state in ("quarantined", "extra", "removed"):
                 self._follow(one, known)
@@ -120,6 +135,8 @@ class _Fold:
                 return
         if fault is not None:
             self._note(one, None, "quarantined", fault, known)
+        elif self._said_before(one, value):
+            self._note(one, value, "counted", None, known)
         elif because := self._not_asked(one):
             self._note(one, value, "extra", because, known)
         else:
@@ -153,6 +170,15 @@ class _Fold:
         if self._row.split == "test":
             return "held_out"
         return "answered_before" if self._standing(one.annotator) else None
+
+    def _said_before(self, one: Annotation, value: object) -> bool:
+        """Whether this is what they are known to say, from a connection that is no more: it goes on from there."""
+        standing = self._standing(one.annotator)
+        return (
+            standing is not None
+            and (standing.kind, standing.value) == (one.kind.value, value)
+            and not remote.claimed(self._unit, standing.answer_id)
+        )
 
     def _standing(self, annotator: str) -> Standing | None:
         """What this person's say of the item is; nobody changes it until the unit ends."""

@@ -73,6 +73,7 @@ class Found(RemoteTask):
 
     split: str
     cost: int
+    text: str | None  #: of the item
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,17 @@ class Known:
     state: str
     because: str | None
     answer_id: int | None
+
+
+@dataclass(frozen=True)
+class Digests:
+    """What is known of a task, in short."""
+
+    task: str
+    key: str
+    own: bool
+    state: str
+    said: dict[str, str]  #: annotation → digest, in hexadecimal
 
 
 @dataclass(frozen=True)
@@ -336,13 +348,33 @@ def place(unit: Unit, batch_id: UUID, task_id: int) -> None:
     unit.run("remote.place", batch_id=batch_id, id=task_id)
 
 
-def digests(unit: Unit, connector_id: UUID, tasks: Sequence[str]) -> dict[str, tuple[str, dict[str, str]]]:
-    """Task → its state, and what is known to be said of it: annotation → digest.
+def digests(unit: Unit, connector_id: UUID, tasks: Sequence[str]) -> dict[str, Digests]:
+    """Task → what is known of it. Tasks with something that does not count yet are left out: look at them again."""
+    found = unit.all("remote.digests", Digests, connector_id=connector_id, tasks=list(tasks))
+    return {one.task: one for one in found}
 
-    Tasks with something that does not count yet are left out: they are to be looked at again.
+
+def detach(
+    unit: Unit, project_id: UUID, connector_id: UUID, batch_id: UUID, tasks: Sequence[str], keys: Sequence[str]
+) -> None:
+    """These ids are other tasks by now: who had them, but for the rows of these keys, is not in the tool any more.
+
+    Some tools give the id of a deleted task to a new one.
     """
-    found = unit.rows("remote.digests", connector_id=connector_id, tasks=list(tasks))
-    return {task: (state, said) for task, state, said in found}
+    rows = unit.rows("remote.detach", connector_id=connector_id, tasks=list(tasks), keys=list(keys))
+    if rows:
+        release(unit, project_id, batch_id, [ordinal for (ordinal,) in rows])
+
+
+def elsewhere(unit: Unit, connector_id: UUID, task_id: int, annotations: Sequence[str]) -> set[str]:
+    """Which of these annotations are known to be of another task."""
+    found = unit.rows("remote.elsewhere", connector_id=connector_id, task_id=task_id, annotations=list(annotations))
+    return {annotation for (annotation,) in found}
+
+
+def claimed(unit: Unit, answer_id: int) -> bool:
+    """Whether an annotation stands behind the answer."""
+    return bool(unit.value("remote.claimed", answer_id=answer_id))
 
 
 def answered(unit: Unit, connector_id: UUID) -> int:

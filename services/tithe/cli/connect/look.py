@@ -109,6 +109,8 @@ def _rows(pool: str, now: ConnectorState, gateway: str) -> list[tuple[str, str]]
         ("settings", ", ".join(f"{key}={_said(value)}" for key, value in now.settings.items() if value is not None)),
         ("hooks", _hooks(now, gateway)),
     ]
+    if cost := now.facts.get("cost"):
+        rows.append(("cost so far", f"{cost['amount']} {cost['currency']}"))
     if now.model_backend:
         rows.append(("ML backend", f"{gateway.rstrip('/')}{now.model_backend} (its name must be: tithe)"))
     return rows

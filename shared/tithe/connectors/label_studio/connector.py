@@ -276,4 +276,4 @@ def _by_bytes(keys: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _is_id(told: str) -> bool:
-    return told.isascii() and told.isdigit()
+    return told.isascii() and told.isdigit() and len(told) < 19

@@ -107,7 +107,9 @@ def _objects(said: Json, name: str) -> list[Json]:
 
 def _ids(objects: Any) -> tuple[str, ...]:
     ids = (one.get("id") for one in objects)
-    return tuple(dict.fromkeys(str(one) for one in ids if isinstance(one, int) and not isinstance(one, bool)))
+    # Beyond 64 bits there is no row, and some databases break over the question.
+    right = (one for one in ids if isinstance(one, int) and not isinstance(one, bool) and 0 < one < 1 << 63)
+    return tuple(dict.fromkeys(str(one) for one in right))
 
 
 def _projects(said: Json) -> set[str]:

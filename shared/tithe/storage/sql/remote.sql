@@ -162,7 +162,8 @@ FROM remote_tasks t WHERE t.connector_id = %(connector_id)s AND t.state = 'there
 
 -- name: find
 -- Held: two readings of one task take turns.
-SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, t.rank, t.out_since, i.split, i.cost
+SELECT t.id, t.ordinal, t.key, t.task, t.own, t.state, t.rank, t.out_since, i.split, i.cost,
+       CASE WHEN t.own THEN NULL ELSE i.text END AS text
 FROM remote_tasks t JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
 WHERE t.connector_id = %(connector_id)s AND (t.task = %(task)s OR (t.key = %(key)s AND t.task IS NULL))
 ORDER BY t.task NULLS LAST LIMIT 1 FOR UPDATE OF t
@@ -256,7 +257,7 @@ WHERE t.id = %(id)s AND t.state IN ('there', 'parked', 'answered')
 
 -- name: digests
 -- What is known of these tasks, so that what did not change need not be looked at.
-SELECT t.task, t.state, coalesce(a.said, '{}') FROM remote_tasks t
+SELECT t.task, t.key, t.own, t.state, coalesce(a.said, '{}') AS said FROM remote_tasks t
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(n.annotation, encode(n.digest, 'hex')) FILTER (WHERE n.state IN ('counted', 'extra')) AS said,
            bool_or(n.state = 'quarantined') AS apart
@@ -271,3 +272,15 @@ DELETE FROM remote_annotations WHERE ctid = ANY (ARRAY(
 -- name: purge_tasks
 DELETE FROM remote_tasks WHERE ctid = ANY (ARRAY(
     SELECT t.ctid FROM remote_tasks t WHERE t.connector_id = %(connector_id)s LIMIT %(rows)s))
+
+-- name: detach
+UPDATE remote_tasks SET task = NULL, state = 'gone', reason = 'another task has its id'
+WHERE connector_id = %(connector_id)s AND task = ANY(%(tasks)s) AND NOT key = ANY(%(keys)s)
+RETURNING ordinal
+
+-- name: elsewhere
+SELECT annotation FROM remote_annotations
+WHERE connector_id = %(connector_id)s AND annotation = ANY(%(annotations)s) AND task_id <> %(task_id)s AND state <> 'removed'
+
+-- name: claimed
+SELECT true FROM remote_annotations WHERE answer_id = %(answer_id)s AND state = 'counted' LIMIT 1
