@@ -344,7 +344,8 @@ def test_who_connects_again_goes_on_from_what_was_said(runtime, monkeypatch):
 
 def test_a_secret_that_the_tool_quotes_is_blotted_out(runtime, monkeypatch):
     here = connect(runtime, monkeypatch)
-    here.board.before = failing_once("health", ToolUnreachable("no: token right, and eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"))
+    quoted = "no: token right, and eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    here.board.before = failing_once("health", ToolUnreachable(quoted))
     work_off(runtime)
     assert here.connection.problem is not None
     assert here.connection.problem["detail"] == "no: token ***, and ***"
