@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 MODULES = [
-    "tithe.connectors.addresses", "tithe.vault", "tithe.gateway.asking", "tithe.cli.connect.asking",
+    "tithe.connectors.addresses", "tithe.vault", "tithe.sync.suggestions", "tithe.cli.connect.asking",
     "tithe.cli.connect.words",
 ]  # fmt: skip
 

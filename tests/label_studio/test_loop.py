@@ -126,6 +126,22 @@ def test_edits_deletions_strange_labels_extra_opinions_and_skips(stack: Stack, s
         until(lambda: walk.look()["held"] >= 15, what="a full window")
 
 
+def test_the_newest_task_is_deleted_and_its_id_given_again(stack: Stack, studio: LabelStudio):
+    """Label Studio gives the id of the newest task, once it is deleted, to the next import."""
+    with Walk.begun(stack, studio, seed=10, settings={"adopt": False}) as walk:
+        ids = [task["id"] for task in studio.api.get(f"/api/tasks/?project={walk.remote}&page_size=-1").json()["tasks"]]
+        newest = studio.api.get(f"/api/tasks/{max(ids)}/").json()
+        studio.admin.delete_task(newest)
+        path = f"/api/projects/{walk.remote}/import?return_task_ids=true"
+        (again,) = studio.api.post(path, json=[{"data": {"text": "another text"}}]).json()["task_ids"]
+        studio.user(ADA).annotate(again, "money")
+        walk.labels(studio.user(BOB), 8)  # and the window is filled up
+        walk.settled()
+        assert walk.look()["state"] == "healthy"
+        assert ("another text", ADA) not in walk.export()
+        assert (newest["data"]["text"], ADA) not in walk.export()
+
+
 def _choice(walk: Walk, task: dict, label: str) -> dict:
     (entry,) = walk.studio.user(ADA).result(task, "sport")
     return {**entry, "value": {"choices": [label]}}

@@ -184,9 +184,18 @@ def test_a_connection_is_made_and_its_secrets_never_come_out(
         made = gateway.post(at, json=wish(box, hook_secret=HOOK_SECRET))
         assert made.headers["location"] == f"{at}/letter-box"
         told = [made.text, gateway.get(at).text, gateway.get(f"{at}/letter-box").text, gateway.get("/metrics").text]
-        told.append(gateway.patch(f"{at}/letter-box", json={"secret": "another-key"}).text)
+        refused = gateway.patch(f"{at}/letter-box", json={"secret": "another-key"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "credential_refused")
+        with here.database.unit() as unit:
+            kept = connectors.get(unit, project.id, "letter-box")
+            assert kept is not None
+            assert here.vault.open(kept.secret) == box.key, "the one that works stays"
+        first, box.key = box.key, "another-key"
+        changed = gateway.patch(f"{at}/letter-box", json={"secret": "another-key"})
+        assert changed.status_code == 200
+        told += [refused.text, changed.text]
     said = "".join(told) + json.dumps(logs, default=str) + caplog.text
-    assert not [one for one in (box.key, HOOK_SECRET, "another-key") if one in said]
+    assert not [one for one in (first, HOOK_SECRET, "another-key") if one in said]
     now = made.json()
     assert (now["state"], now["problem"], now["held"], now["settings"]["url"]) == ("starting", None, 0, box.url)
     assert now["hook"] == f"/v1/hooks/{now['id']}"

@@ -41,7 +41,7 @@ def connect(url: str | None, data: Path, *, retries: int = 3) -> Tithe:
     if endpoints is None:
         raise Unavailable(
             f"no stack is running on {data}",
-            remedy="start one with `tithe up`, or name a gateway by --url or TITHE_URL",
+            remedy="start one with `tithe up`, or name a gateway by --url (of tithe connect: --gateway) or TITHE_URL",
         )
     return Tithe(endpoints.gateway_url, retries=retries)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tithe.connectors.clean import storable, without
 from tithe.connectors.errors import AddressForbidden, CredentialRefused, SchemaUnfit, ToolMisbehaves, ToolUnreachable
-from tithe.connectors.protocol import ConnectorKind, Preview
+from tithe.connectors.protocol import ConnectorKind, Health, Preview
 from tithe.connectors.registry import kind
 from tithe.connectors.schema import schema_of, unfit
 from tithe.contracts.projects import Project
@@ -26,6 +26,7 @@ ASKED_AT_ONCE = 6
 LONGEST_SECONDS = 20.0
 _SILENCE_SECONDS = 8.0
 _log = structlog.get_logger("tithe.gateway")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,43 @@ async def preview(app: FastAPI, here: Runtime, wanted: Wish, project: Project) -
             if fault := unfit(wanted.kind.title, connector.capabilities, schema):
                 return Preview(says=(), faults=(fault,))
             found = connector.preview(schema)
-            return Preview(tuple(storable(found.says)), tuple(storable(found.faults)), found.adoptable)
+            says = [*found.says, *_of_budget(project, wanted.settings)]
+            return Preview(tuple(storable(says)), tuple(storable(found.faults)), found.adoptable)
         finally:
             connector.close()
 
     return await _bounded(app, wanted, ask)
 
 
-async def _bounded(app: FastAPI, wanted: Wish, ask: Callable[[], Preview]) -> Preview:
+def _of_budget(project: Project, settings: BaseModel) -> list[str]:
+    """What is to be known of a window that leaves nothing of the budget to anybody else."""
+    window = getattr(settings, "window", None)
+    if project.budget is None or not isinstance(window, int) or window * project.overlap < project.budget:
+        return []
+    whole = f"The window ({window}) holds the whole budget ({project.budget} {project.budget_unit})"
+    return [f"{whole}: nobody else gets items meanwhile. Choose a smaller one where others label too."]
+
+
+async def let_in(app: FastAPI, here: Runtime, wanted: Wish) -> None:
+    """Raise CredentialRefused where the tool does not take the secret; one that does not answer says nothing of it."""
+
+    def ask() -> Health:
+        outside = replace(here.outside, timeout_seconds=_SILENCE_SECONDS, whole_seconds=LONGEST_SECONDS)
+        connector = wanted.kind.open(wanted.settings, wanted.secret, outside)
+        try:
+            return connector.health()
+        finally:
+            connector.close()
+
+    try:
+        await _bounded(app, wanted, ask)
+    except CredentialRefused:
+        raise
+    except TitheError as error:
+        _log.info("secret_not_tried", kind=wanted.kind.name, code=error.code)
+
+
+async def _bounded(app: FastAPI, wanted: Wish, ask: Callable[[], T]) -> T:
     limiter: anyio.CapacityLimiter = app.state.asking
     try:
         with anyio.fail_after(LONGEST_SECONDS):

@@ -131,9 +131,19 @@ def get_connector(project_id: ProjectId, name: ConnectorName, here: Here) -> Con
     "/projects/{project_id}/connectors/{name}", summary="Change a connection", dependencies=[JsonOnly],
     responses=documented(400, 404, 409, 413, 415, 422),
 )  # fmt: skip
-def change_connector(project_id: ProjectId, name: ConnectorName, change: ChangeConnector, here: Here) -> ConnectorState:
-    """Changes what is sent: settings field by field, the secret, whether it is paused. It is tried out at once."""
+async def change_connector(
+    project_id: ProjectId, name: ConnectorName, change: ChangeConnector, here: Here, request: Request
+) -> ConnectorState:
+    """Changes what is sent: settings field by field, the secret, whether it is paused. It is tried out at once.
+
+    A secret that the tool refuses is not taken: the one before stays.
+    """
     secret = None if change.secret is None else here.vault.seal(change.secret.get_secret_value())
+    if change.secret is not None:
+        found = await run_in_threadpool(here.database.run, lambda unit: _staying(unit, project_id, name))
+        values = found.settings if change.settings is None else _merged(found, change.settings, new_secret=True)
+        wanted = await run_in_threadpool(asking.wish, found.kind, values, change.secret.get_secret_value())
+        await asking.let_in(request.app, here, wanted)
 
     def work(unit: Unit) -> ConnectorState:
         found = _staying(unit, project_id, name)
@@ -141,7 +151,7 @@ def change_connector(project_id: ProjectId, name: ConnectorName, change: ChangeC
         connectors.change(unit, found.id, settings=settings, secret=secret, paused=change.paused)
         return _state(here, unit, project_id, name)
 
-    return here.database.run(work)
+    return await run_in_threadpool(here.database.run, work)
 
 
 @router.delete(

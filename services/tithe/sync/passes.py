@@ -19,7 +19,7 @@ from tithe.contracts.tasks import SyncConnector
 from tithe.errors import Conflict, NotFound, StaleClaim, TitheError, Unavailable
 from tithe.loop import parting
 from tithe.runtime import Runtime
-from tithe.storage import connectors, jobs, projects, remote
+from tithe.storage import answers, connectors, jobs, projects, remote
 from tithe.storage.connectors import Connection
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
@@ -96,6 +96,9 @@ def _make(one: Pass) -> None:
 
 
 def _went_well(unit: Unit, one: Pass) -> None:
+    budget = one.project.budget
+    spent = budget is not None and answers.progress(unit, one.project.id).paid_count >= budget
+    connectors.note_facts(unit, one.connection.id, {"finished": "budget_spent" if spent else None})
     if isinstance(one.kind, Limits):
         cost = one.kind.cost(one.settings, remote.answered(unit, one.connection.id))
         connectors.note_facts(unit, one.connection.id, {"cost": cost})

@@ -168,8 +168,8 @@ class _Fold:
     def _not_asked(self, one: Annotation) -> str | None:
         """Why an opinion is more than was asked for; None: it is not."""
         if self._row.split == "test":
-            return "held_out"
-        return "answered_before" if self._standing(one.annotator) else None
+            return "the item is held out to score the model"
+        return "the same person answered it before" if self._standing(one.annotator) else None
 
     def _said_before(self, one: Annotation, value: object) -> bool:
         """Whether this is what they are known to say, from a connection that is no more: it goes on from there."""
@@ -197,7 +197,7 @@ class _Fold:
                 self._unit, project.id, row.ordinal, one.annotator, state, chosen_by, project.overlap
             )
         if lease_id is None:
-            self._note(one, value, "extra", "not_asked_for", known)
+            self._note(one, value, "extra", "more opinions than were asked for, or the budget is spent", known)
             return
         progress = desk.record(
             self._unit, project.id, one.annotator, self._link.held.batch_id if held else None,

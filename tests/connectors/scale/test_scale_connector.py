@@ -382,5 +382,5 @@ def test_settings_are_json_and_come_back():
     settings = settings_for("https://api.scale.com/v1", price_per_label="0.10", spend_limit="100")
     stored = json.loads(json.dumps(settings.model_dump(mode="json")))
     assert KIND.settings.model_validate(stored) == settings
-    assert KIND.cost(settings, 3).amount == settings.price_per_label * 3
+    assert KIND.cost(settings, 3) == {"amount": str(settings.price_per_label * 3), "currency": "USD"}
     assert KIND.most_to_push(settings, 990) == 10

@@ -11,7 +11,6 @@ from tithe.cli.connect import asking
 from tithe.cli.connect.look import the_one
 from tithe.cli.connect.options import Gateway, Name, Project, Set, TokenStdin, Yes
 from tithe.cli.connect.tools import kind_named
-from tithe.cli.connect.words import STATES
 
 
 def pause(name: Name, project: Project = None, gateway: Gateway = None, data: Data = HERE) -> None:
@@ -24,8 +23,8 @@ def pause(name: Name, project: Project = None, gateway: Gateway = None, data: Da
 def resume(name: Name, project: Project = None, gateway: Gateway = None, data: Data = HERE) -> None:
     """Go on with a tool that was paused."""
     with connect(gateway, data) as tithe:
-        now = the_one(tithe, project, name).connections.change(name, paused=False)
-    typer.echo(f"{name} {STATES[now.state]}")
+        the_one(tithe, project, name).connections.change(name, paused=False)
+    typer.echo(f"{name} goes on; `tithe connect status` shows how")
 
 
 def change(
@@ -47,8 +46,8 @@ def change(
         secret = None
         if token or token_stdin:
             secret = asking.secret(kind.title, kind.secret_help, [], from_stdin=token_stdin)
-        now = pool.connections.change(name, settings=settings, secret=secret)
-    typer.echo(f"changed; {name} {STATES[now.state]}")
+        pool.connections.change(name, settings=settings, secret=secret)
+    typer.echo(f"changed, and tried out now: `tithe connect show {name}` tells how it went")
 
 
 def sync(name: Name, project: Project = None, gateway: Gateway = None, data: Data = HERE) -> None:

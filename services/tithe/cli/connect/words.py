@@ -52,6 +52,8 @@ def advice(now: ConnectorState) -> str | None:
     if now.problem is not None:
         words = now.problem.detail if now.problem.remedy is None else f"{now.problem.detail} — {now.problem.remedy}"
         return words if now.state != "failing" else f"{words} (tried again by itself)"
+    if now.facts.get("finished"):
+        return "the budget is spent: answers there count no longer; `tithe project patch --budget` raises it"
     if now.quarantined:
         return f"`tithe connect show {now.name}` tells what does not count"
     return None

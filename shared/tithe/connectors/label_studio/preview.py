@@ -59,7 +59,8 @@ def _of_project(settings: Settings, schema: Schema, project: Json, adoptable: in
     if adoptable and settings.adopt:
         says.append(
             f"Its {adoptable} tasks become items of the pool, and their annotations the first labels, which no budget "
-            "pays for."
+            "pays for. They are never deleted: one that is answered elsewhere comes last here, and a second answer to "
+            "it is kept as extra."
         )
     elif adoptable:
         says.append(f"Its {adoptable} tasks are left alone: nothing is asked or learned of them.")
@@ -71,10 +72,11 @@ def _of_project(settings: Settings, schema: Schema, project: Json, adoptable: in
 
 def _of_both(settings: Settings, schema: Schema) -> list[str]:
     people = "one person" if schema.overlap == 1 else f"{schema.overlap} people"
-    see = "see" if schema.suggestions else "do not see"
+    see = "see what the model thinks, chosen already" if schema.suggestions else "do not see what the model thinks"
     return [
         f"Up to {settings.window} tasks wait in it at a time, the best to ask first; each round orders them anew.",
-        f"Each is answered by {people}; they {see} what the model thinks.",
+        "What falls out of the best meanwhile comes last, and stays some minutes for whoever has it open.",
+        f"Each is answered by {people}; they {see} (`tithe project patch --blind`, `--pre-annotate`).",
         "Tithe deletes tasks it made that nobody has answered, once they are answered elsewhere or less worth asking.",
         _of_hooks(settings),
     ]
