@@ -13,7 +13,7 @@ from tithe.connectors.files.format import TEXTS, Format, Options, Schema, Writte
 from tithe.connectors.files.keys import OWN_ID, id_at, known, rest, split_at, text_at, tokens_at
 from tithe.connectors.files.labels import Found, of_classes, of_spans
 from tithe.connectors.files.objects import json_lines
-from tithe.connectors.files.row import Fault, Row, Unfit
+from tithe.connectors.files.row import Fault, Row, Unfit, rows
 from tithe.connectors.files.write_lines import write_lines
 from tithe.contracts.projects import Task
 
@@ -24,15 +24,7 @@ _ITS_OWN = ("Comments", "comments", "relations", "annotation_approver")
 
 def read(path: Path, options: Options, schema: Schema) -> Iterator[Row | Fault]:
     """Every line."""
-    for found in json_lines(path):
-        if isinstance(found, Fault):
-            yield found
-            continue
-        place, one = found
-        try:
-            yield _row(place, one, options, schema)
-        except Unfit as unfit:
-            yield unfit.at(place)
+    return rows(json_lines(path), lambda place, one: _row(place, one, options, schema))
 
 
 def _row(place: int, one: Any, options: Options, schema: Schema) -> Row:

@@ -15,7 +15,7 @@ from tithe.connectors.files.format import TEXTS, Format, Options, Schema, Writte
 from tithe.connectors.files.keys import OWN_ID, known, rest, split_at, tokens_at
 from tithe.connectors.files.labels import Found, of_classes, of_spans
 from tithe.connectors.files.objects import json_list
-from tithe.connectors.files.row import Fault, Row, Unfit
+from tithe.connectors.files.row import Fault, Row, Unfit, rows
 from tithe.connectors.files.whole import whole_file
 from tithe.contracts.projects import Task
 
@@ -29,15 +29,7 @@ _EMPTY = "answered with no class: taken as not labeled"
 
 def read(path: Path, options: Options, schema: Schema) -> Iterator[Row | Fault]:
     """Every task, by number from 1."""
-    for found in json_list(path):
-        if isinstance(found, Fault):
-            yield found
-            continue
-        place, task = found
-        try:
-            yield _row(place, task, options, schema)
-        except Unfit as unfit:
-            yield unfit.at(place)
+    return rows(json_list(path), lambda place, task: _row(place, task, options, schema))
 
 
 def _row(place: int, task: Any, options: Options, schema: Schema) -> Row:

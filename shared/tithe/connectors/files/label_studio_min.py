@@ -11,7 +11,7 @@ from tithe.connectors.files.keys import OWN_ID, id_at, known, rest, split_at, to
 from tithe.connectors.files.label_studio import FROM_NAME, region, spans_in, text_key, write_list
 from tithe.connectors.files.labels import of_classes, of_spans
 from tithe.connectors.files.objects import json_list
-from tithe.connectors.files.row import Fault, Row, Unfit
+from tithe.connectors.files.row import Fault, Row, Unfit, rows
 from tithe.contracts.projects import Task
 
 #: Label Studio's own of an annotation.
@@ -20,15 +20,7 @@ ITS_OWN = frozenset({"annotator", "annotation_id", "created_at", "updated_at", "
 
 def read(path: Path, options: Options, schema: Schema) -> Iterator[Row | Fault]:
     """Every object, by number from 1."""
-    for found in json_list(path):
-        if isinstance(found, Fault):
-            yield found
-            continue
-        place, one = found
-        try:
-            yield _row(place, one, options, schema)
-        except Unfit as unfit:
-            yield unfit.at(place)
+    return rows(json_list(path), lambda place, one: _row(place, one, options, schema))
 
 
 def _row(place: int, one: Any, options: Options, schema: Schema) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,3 +72,16 @@ class Unfit(Exception):
     def at(self, place: int) -> Fault:
         """The fault."""
         return Fault(place, self.code, self.reason, self.remedy)
+
+
+def rows(records: Iterable[tuple[int, Any] | Fault], make: Callable[[int, Any], Row]) -> Iterator[Row | Fault]:
+    """A row of each record, (place, what it holds); one that cannot be read is a fault, and keeps no other back."""
+    for found in records:
+        if isinstance(found, Fault):
+            yield found
+            continue
+        place, record = found
+        try:
+            yield make(place, record)
+        except Unfit as unfit:
+            yield unfit.at(place)
