@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from tithe.learners.linear import LinearLearner
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import NotEnoughClasses
 from tithe.policy import round_seed
+from tithe.proof.draw import reserved
 
 #: Labels between two rounds, and so before the first.
 BATCH = 20
@@ -113,18 +114,19 @@ def steps(limit: int, growth: float) -> Iterator[int]:
 
 
 def replay(
-    problem: Problem, choose: Contestant, head: Head, seed: int, *, limit: int, growth: float = 0.0
+    problem: Problem, choose: Contestant, head: Head, seed: int, *, limit: int, growth: float = 0.0, control: float = 0.0
 ) -> dict[str, Any]:
     """One curve: label counts, accuracy and macro-F1 on the test set, CPU seconds in all and of choosing.
 
-    The labels a contestant asked for all come. It chooses anew at every step, from the model of the last one.
+    The labels a contestant asked for all come. It chooses anew at every step, from the model of the last one. With a
+    control arm its share of every count is labels that no model learns from; set them aside before (`open_to`).
     """
     began, choosing = time.process_time(), 0.0
     labeled, model = np.empty(0, np.int64), None
     curve: dict[str, Any] = {"labels": [], "accuracy": [], "macro_f1": []}
     task = "multilabel_classification" if problem.set.several else "vector_classification"
-    for number, count in enumerate(steps(min(limit, len(problem.pool)), growth)):
-        turn = round_seed(seed, number)
+    for number, paid in enumerate(steps(min(limit, len(problem.pool)), growth)):
+        turn, count = round_seed(seed, number), paid - round(control * paid)
         now = Now(problem.pool, labeled, problem.answers[labeled], problem.classes, task, model, turn)
         before = time.process_time()
         picked = np.asarray(choose(now, count - len(labeled)), dtype=np.int64)[: count - len(labeled)]
@@ -137,10 +139,16 @@ def replay(
         except NotEnoughClasses:
             model = None
         accuracy, macro_f1 = score(problem, model, labeled)
-        curve["labels"].append(count)
+        curve["labels"].append(paid)
         curve["accuracy"].append(round(accuracy, 5))
         curve["macro_f1"].append(round(macro_f1, 5))
     return curve | {"cpu_s": round(time.process_time() - began, 2), "choosing_s": round(choosing, 3)}
+
+
+def open_to(problem: Problem, seed: int, reserve: float) -> Problem:
+    """What is left for strategies and models when the control arm's reserve is set aside."""
+    left = ~reserved(seed, np.arange(len(problem.pool)), reserve)
+    return replace(problem, pool=problem.pool[left], answers=problem.answers[left])
 
 
 def score(problem: Problem, model: Fitted | None, labeled: Int64) -> tuple[float, float]:

@@ -39,20 +39,34 @@ class LabeledSet:
         several) and, row for row, ``emb/STEM_{train,test}.npy``; "" for what comes with scikit-learn.
     metric
         What the curve is drawn in.
-    rare
-        The class of which only so much is left in the pool that it is 2 % of it; the test stays as it is.
     limit
         Labels at which a curve ends.
+    rare
+        The class, or classes, of which only so much is left in the pool that each is `rare_share` of it; the test stays
+        as it is.
     several
         Whether an item may carry several labels.
+    pool_rows
+        Rows of a pool, at most.
+    encoded
+        Of a set that comes without vectors: so many texts are encoded for the pool and for the test; None: `ENCODED`.
+    wrong
+        Share of the pool's answers that are replaced by another class, each as likely; the test stays as it is.
+    shared_only
+        Whether classes that only one of the two files knows are left out of both.
     """
 
     name: str
     stem: str
     metric: Literal["accuracy", "macro_f1"]
     limit: int
-    rare: int | None = None
+    rare: int | tuple[int, ...] | None = None
     several: bool = False
+    rare_share: float = 0.02
+    pool_rows: int = POOL_ROWS
+    encoded: tuple[int, int] | None = None
+    wrong: float = 0.0
+    shared_only: bool = False
 
 
 SETS = {
@@ -101,11 +115,22 @@ def draw(chosen: LabeledSet, folder: Path | None, cache: Path, seed: int) -> Pro
     """
     vectors, answers, test, test_answers, classes = _load(chosen, folder, cache)
     rng = np.random.default_rng([seed, 77])
-    rows = rng.permutation(len(vectors))[:POOL_ROWS]
+    rows = rng.permutation(len(vectors))[: chosen.pool_rows]
     if chosen.rare is not None:
-        common, rare = rows[answers[rows] != chosen.rare], rows[answers[rows] == chosen.rare]
-        rows = rng.permutation(np.concatenate([common, rare[: round(len(common) / 49)]]))
-    return Problem(chosen, classes, vectors[rows], answers[rows], test, test_answers)
+        classes_of = (chosen.rare,) if isinstance(chosen.rare, int) else chosen.rare
+        common = rows[~np.isin(answers[rows], classes_of)]
+        left = round(len(common) * chosen.rare_share / (1 - len(classes_of) * chosen.rare_share))
+        rare = [rows[answers[rows] == one][:left] for one in classes_of]
+        rows = rng.permutation(np.concatenate([common, *rare]))
+    given = answers[rows] if not chosen.wrong else _with_mistakes(answers[rows], classes, chosen.wrong, seed)
+    return Problem(chosen, classes, vectors[rows], given, test, test_answers)
+
+
+def _with_mistakes(answers: Int64, classes: int, share: float, seed: int) -> Int64:
+    """What annotators say who are wrong so often, whatever the item, and say any other class instead."""
+    rng = np.random.default_rng([seed, 55])
+    others = (answers + rng.integers(1, classes, len(answers))) % classes
+    return np.where(rng.random(len(answers)) < share, others, answers)
 
 
 @functools.lru_cache(maxsize=2)
@@ -129,11 +154,11 @@ def _load(chosen: LabeledSet, folder: Path | None, cache: Path) -> tuple[Vectors
         names = sorted({name for row in answers[0] for name in row})
         train, test = (_matrix(one, names) for one in answers)
         return vectors[0], train, vectors[1], test, len(names)
-    names = sorted(set(answers[0]))
+    names = sorted(set(answers[0]) & set(answers[1]) if chosen.shared_only else set(answers[0]))
     number = {name: at for at, name in enumerate(names)}
-    known = np.array([name in number for name in answers[1]])
+    known = [np.array([name in number for name in one]) for one in answers]
     train, test = (np.array([number[name] for name in one if name in number], dtype=np.int64) for one in answers)
-    return vectors[0], train, vectors[1][known], test, len(names)
+    return vectors[0][known[0]], train, vectors[1][known[1]], test, len(names)
 
 
 def _matrix(rows: Sequence[Sequence[str]], names: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -146,14 +171,17 @@ def _vectors(chosen: LabeledSet, folder: Path, cache: Path, split: str, texts: l
     for stem in (f"{chosen.stem}_{split}", f"{chosen.stem}_minilm_{split}"):
         if (path := folder / "emb" / f"{stem}.npy").is_file():
             return np.arange(len(texts)), _unit(np.load(path))
-    rows = np.sort(np.random.default_rng(7).permutation(len(texts))[: ENCODED[split]])
-    path = cache / f"{chosen.stem}_{split}.npy"
+    encoded = ENCODED if chosen.encoded is None else dict(zip(ENCODED, chosen.encoded, strict=True))
+    rows = np.sort(np.random.default_rng(7).permutation(len(texts))[: encoded[split]])
+    path = cache / (f"{chosen.stem}_{split}.npy" if chosen.encoded is None else f"{chosen.stem}_{split}_{len(rows)}.npy")
     if not path.is_file():
         from tithe.learners.registry import get_encoder
 
         cache.mkdir(parents=True, exist_ok=True)
         print(f"encoding {len(rows):,} texts of {chosen.name} ({split}), once", flush=True)
-        np.save(path, get_encoder("minilm").encode([texts[row] for row in rows]).astype(np.float16))
+        # so many are worth the wait for torch, and its bfloat16 where the processor has it
+        encoder = get_encoder("minilm" if chosen.encoded is None else "torch:minilm")
+        np.save(path, encoder.encode([texts[row] for row in rows]).astype(np.float16))
     return rows, _unit(np.load(path))
 
 

@@ -87,6 +87,7 @@ def connect(
         "seed": 7,
         "encoder": "hashing",
         "near_duplicate": None,
+        "control": 0.0,
     }
     project = runtime.database.run(
         lambda unit: projects.create(

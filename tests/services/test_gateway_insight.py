@@ -23,6 +23,7 @@ from tithe.contracts.tasks import MESSAGES
 from tithe.errors import Unavailable
 from tithe.gateway.app import create_app
 from tithe.loop.work import Delivery, deliver
+from tithe.prover.handlers import HANDLERS as PROVER
 from tithe.runtime import Runtime
 from tithe.scorer.handlers import HANDLERS as SCORER
 from tithe.storage import checks, jobs, predictions
@@ -41,7 +42,7 @@ def gateway(runtime: Runtime) -> Iterator[TestClient]:
 def work_off(runtime: Runtime) -> None:
     """Do every job that waits, as the workers would."""
     delivery = Delivery(runtime.database, "test", 1.0, 1)
-    handlers = {**TRAINER, **SCORER, **SYNC}
+    handlers = {**TRAINER, **SCORER, **SYNC, **PROVER}
     while bells := runtime.database.run(lambda unit: jobs.to_ring(unit, 0.0, 100)):
         for bell in bells:
             message = MESSAGES[bell.topic].model_validate(bell.body)

@@ -22,6 +22,7 @@ from tithe.contracts.nearest import NearestLabeled, NearestRecall
 from tithe.contracts.tasks import MESSAGES
 from tithe.gateway.app import create_app
 from tithe.loop.work import Delivery, deliver
+from tithe.prover.handlers import HANDLERS as PROVER
 from tithe.runtime import Runtime
 from tithe.scorer.handlers import HANDLERS as SCORER
 from tithe.storage import checks, jobs, labeled
@@ -40,7 +41,7 @@ def gateway(runtime: Runtime) -> Iterator[TestClient]:
 def work_off(runtime: Runtime, *, but: str = "") -> None:
     """Do every job that waits, as the workers would; `but` jobs of that topic, which stay."""
     delivery = Delivery(runtime.database, "test", 1.0, 1)
-    handlers = {**TRAINER, **SCORER, **SYNC}
+    handlers = {**TRAINER, **SCORER, **SYNC, **PROVER}
     while True:
         bells = runtime.database.run(lambda unit: jobs.to_ring(unit, 0.0, 100))
         if not (bells := [bell for bell in bells if bell.topic != but]):

@@ -15,10 +15,10 @@ from tithe.contracts.tasks import MESSAGES, EmbedBlock
 from tithe.loop.audit import audit
 from tithe.loop.features import PoolVectors
 from tithe.loop.hand_out import hand_out
+from tithe.loop.models import load
 from tithe.loop.record import Sent, record
 from tithe.loop.work import Delivery, deliver
 from tithe.runtime import Runtime
-from tithe.scorer.models import load
 from tithe.storage import checks, jobs, pool, projects, queue, rounds
 from tithe.storage.pool import NewItem
 from tithe.strategies import ranking
@@ -38,6 +38,7 @@ def text_project(runtime: Runtime, **changes: object) -> tuple[Project, dict[str
         "retrain_every": 20,
         "seed": 3,
         "near_duplicate": None,
+        "control": 0.0,
         **changes,
     }
     spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", **settings)
@@ -194,7 +195,8 @@ def test_the_core_set_of_a_round_is_within_its_reported_radius(
 
 def test_vectors_as_they_come_and_several_labels_each(runtime: Runtime):
     spec = ProjectSpec(
-        name="vectors", task=Task.VECTORS, labels=["a", "b"], strategy="entropy", batch_size=10, retrain_every=20
+        name="vectors", task=Task.VECTORS, labels=["a", "b"], strategy="entropy", batch_size=10, retrain_every=20,
+        control=0.0,
     )
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     chance = np.random.default_rng(0)
@@ -214,7 +216,7 @@ def test_vectors_as_they_come_and_several_labels_each(runtime: Runtime):
 def test_several_labels_an_item(runtime: Runtime):
     spec = ProjectSpec(
         name="multi", task=Task.MULTILABEL, labels=["sport", "money", "health"], strategy="entropy", encoder="hashing",
-        batch_size=10, retrain_every=30,
+        batch_size=10, retrain_every=30, control=0.0,
     )  # fmt: skip
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     pairs = texts(200, seed=1)
@@ -336,7 +338,7 @@ def test_labels_of_items_that_are_not_encoded_yet_wait_and_the_round_goes_on(run
 
 
 def test_a_scorer_whose_model_is_another_than_the_pools_encodes_nothing_and_says_so(runtime: Runtime):
-    spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing")
+    spec = ProjectSpec(name="news", task=Task.TEXT, labels=list(TOPICS), encoder="hashing", control=0.0)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     items, _ = text_items(40, tests=0)
     bring_in(runtime, project, items, block_rows=20)

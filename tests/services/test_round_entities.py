@@ -28,7 +28,7 @@ from .turning import bring_in, label, work_off
 def entity_project(
     runtime: Runtime, *, tokens: bool = False, **changes: object
 ) -> tuple[Project, dict[str, list[dict[str, object]]]]:
-    settings = {"strategy": "token_entropy_mean", "batch_size": 10, "retrain_every": 20, "seed": 3, **changes}
+    settings = {"strategy": "token_entropy_mean", "batch_size": 10, "retrain_every": 20, "seed": 3, "control": 0.0, **changes}
     spec = ProjectSpec(name="names", task=Task.TOKENS, labels=["PER", "LOC"], encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     items, truth = entity_items(120, tests=40, tokens=tokens)
@@ -169,18 +169,18 @@ def test_labels_without_any_entity_train_nothing_and_the_round_goes_on(runtime: 
 
 
 def test_of_several_annotators_spans_the_majority_counts():
-    from tithe.trainer.entities import _by_most
+    from tithe.loop.opinions import spans_by_most
 
     a, b = {"start": 0, "end": 3, "label": "PER"}, {"start": 1, "end": 3, "label": "PER"}
-    assert _by_most([[a]]) == [a]
-    assert _by_most([[a], [b], [b]]) == [b]
-    assert _by_most([[a], [b]]) == [a]
-    assert _by_most([[a], [], []]) == []
-    assert _by_most([[], [a]]) == []
+    assert spans_by_most([[a]]) == [a]
+    assert spans_by_most([[a], [b], [b]]) == [b]
+    assert spans_by_most([[a], [b]]) == [a]
+    assert spans_by_most([[a], [], []]) == []
+    assert spans_by_most([[], [a]]) == []
 
 
 def test_a_scorer_is_never_asked_for_more_words_at_a_time_than_fit(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tithe.scorer.models._WORDS", 60)
+    monkeypatch.setattr("tithe.loop.models._WORDS", 60)
     monkeypatch.setattr("tithe.loop.reading.READ_WORDS", 60)
     monkeypatch.setattr("tithe.scorer.embed.READ_WORDS", 60)
     monkeypatch.setattr("tithe.trainer.entities.READ_WORDS", 60)

@@ -40,7 +40,7 @@ def test_a_round_by_a_tuned_classifier(runtime: Runtime, tiny: Path, strategy: o
     runtime = costly(runtime, 100)
     project = made(runtime, ProjectSpec(
         name="news", task=Task.TEXT, labels=list(TOPICS), encoder=f"torch:{tiny}", learner="transformer",
-        strategy=strategy, batch_size=10, retrain_every=30, near_duplicate=None,
+        strategy=strategy, batch_size=10, retrain_every=30, near_duplicate=None, control=0.0,
     ))  # fmt: skip
     items, truth = text_items(240, tests=60)
     bring_in(runtime, project, items, block_rows=100)
@@ -64,7 +64,7 @@ def test_a_round_by_a_tuned_tagger(runtime: Runtime, tiny: Path):
     project = made(runtime, ProjectSpec(
         name="names", task=Task.TOKENS, labels=["PER", "LOC"], encoder=f"torch:{tiny}", learner="transformer",
         strategy={"token_entropy_top": 0.5, "token_vote_entropy": 0.5}, batch_size=10, retrain_every=40,
-        near_duplicate=None,
+        near_duplicate=None, control=0.0,
     ))  # fmt: skip
     items, truth = entity_items(120, tests=30)
     bring_in(runtime, project, items, block_rows=50)
@@ -86,7 +86,7 @@ def test_a_round_by_a_tuned_tagger(runtime: Runtime, tiny: Path):
 def test_a_learner_that_is_changed_trains_anew_without_new_labels(runtime: Runtime, tiny: Path):
     project = made(runtime, ProjectSpec(
         name="news", task=Task.TEXT, labels=list(TOPICS), encoder=f"torch:{tiny}", batch_size=10, retrain_every=30,
-        near_duplicate=None,
+        near_duplicate=None, control=0.0,
     ))  # fmt: skip
     items, truth = text_items(120, tests=0)
     bring_in(runtime, project, items, block_rows=100)

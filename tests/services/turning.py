@@ -11,6 +11,7 @@ from tithe.loop.hand_out import hand_out
 from tithe.loop.ingest import BlockSizes
 from tithe.loop.record import Sent, record
 from tithe.loop.work import Delivery, deliver
+from tithe.prover.handlers import HANDLERS as PROVER
 from tithe.runtime import Runtime
 from tithe.scorer.handlers import HANDLERS as SCORER
 from tithe.storage import jobs
@@ -23,7 +24,7 @@ from tithe.worker import _resolve
 def work_off(runtime: Runtime, limit: int = 200) -> list[str]:
     """Do every job that waits, as the workers would, until none is left."""
     delivery = Delivery(runtime.database, "test", 1.0, 3)
-    handlers = {**TRAINER, **SCORER, **SYNC}
+    handlers = {**TRAINER, **SCORER, **SYNC, **PROVER}
     done: list[str] = []
     while len(done) < limit:
         with runtime.database.unit() as unit:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from tithe.cli import items, nearest, operate, projects, status, strategies, up
+from tithe.cli import items, nearest, operate, projects, proof, status, strategies, up
 from tithe.cli.complaints import TidyGroup
 from tithe.cli.connect.app import app as connect
 from tithe.cli.demo.command import demo
+from tithe.cli.rehearse.command import rehearse
 
 app = typer.Typer(
     cls=TidyGroup,
@@ -21,11 +22,15 @@ app = typer.Typer(
 
 app.command("up")(up.up)
 app.command("demo")(demo)
+app.command("rehearse")(rehearse)
 app.add_typer(projects.app, name="project")
 app.add_typer(connect, name="connect")
 app.command("import")(items.import_)
 app.command("export")(items.export)
 app.command("status")(status.status)
+app.command("proof")(proof.proof)
+app.command("stop")(proof.stop)
+app.command("resume")(proof.resume)
 app.command("strategies")(strategies.strategies)
 app.command("nearest-labeled")(nearest.nearest_labeled)
 app.command("round")(operate.round_)

@@ -40,6 +40,19 @@ PreAnnotate = Annotated[
     bool | None, typer.Option("--pre-annotate/--blind", help="Whether annotators see what the model thinks.")
 ]
 
+Control = Annotated[
+    float | None, typer.Option(min=0, max=0.5, help="Share of every hand-out drawn at random, to measure by; 0: none.")
+]
+Price = Annotated[float | None, typer.Option(min=0, help="Of one label, or of one word where the budget counts words.")]
+Currency = Annotated[str | None, typer.Option(help="What the price is in, as EUR.")]
+StopAt = Annotated[
+    float | None, typer.Option("--stop-at", min=0, max=1, help="Stop once the true score has reached this.")
+]
+Certainty = Annotated[float | None, typer.Option(min=0.5, max=1, help="How sure that has to be; default 0.8.")]
+StopGain = Annotated[
+    float | None, typer.Option("--stop-gain", min=0, max=1, help="Stop once 100 labels more are worth less than this.")
+]
+
 
 @app.command("create")
 def create(
@@ -63,6 +76,12 @@ def create(
         Literal["labels", "words"] | None, typer.Option(help="What the budget counts: labels, or words of their texts.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed chooses the same items.")] = None,
+    control: Control = None,
+    price: Price = None,
+    currency: Currency = None,
+    stop_at: StopAt = None,
+    certainty: Certainty = None,
+    stop_gain: StopGain = None,
     url: Url = None,
     data: Data = HERE,
 ) -> None:
@@ -71,7 +90,8 @@ def create(
     settings = _given(
         strategy=_mix(strategy), metric=metric, encoder=encoder, learner=learner, pre_annotate=pre_annotate,
         batch_size=batch_size, retrain_every=retrain_every, lease_seconds=lease_seconds, overlap=overlap, budget=budget,
-        budget_unit=budget_unit, seed=seed,
+        budget_unit=budget_unit, seed=seed, control=control, price=price, currency=currency,
+        stop_when=_stop_when(stop_at, certainty, stop_gain),
     )  # fmt: skip
     if near_duplicate is not None:
         settings["near_duplicate"] = near_duplicate or None
@@ -125,14 +145,26 @@ def patch(
     overlap: Overlap = None,
     budget: Budget = None,
     no_budget: Annotated[bool, typer.Option("--no-budget", help="Lift the budget.")] = False,
+    control: Control = None,
+    price: Price = None,
+    currency: Currency = None,
+    stop_at: StopAt = None,
+    certainty: Certainty = None,
+    stop_gain: StopGain = None,
+    never_stop: Annotated[bool, typer.Option("--never-stop", help="Stop only when the budget is spent.")] = False,
     url: Url = None,
     data: Data = HERE,
 ) -> None:
     """Change settings while the project runs."""
     changes = _given(
         name=rename, strategy=_mix(strategy), learner=learner, pre_annotate=pre_annotate, batch_size=batch_size,
-        retrain_every=retrain_every, lease_seconds=lease_seconds, overlap=overlap, budget=budget,
+        retrain_every=retrain_every, lease_seconds=lease_seconds, overlap=overlap, budget=budget, control=control,
+        price=price, currency=currency, stop_when=_stop_when(stop_at, certainty, stop_gain),
     )  # fmt: skip
+    if never_stop:
+        if "stop_when" in changes:
+            raise typer.BadParameter("say --never-stop, or when to stop, not both")
+        changes["stop_when"] = None
     if near_duplicate is not None:
         changes["near_duplicate"] = near_duplicate or None
     if no_budget and budget is not None:
@@ -163,6 +195,12 @@ def delete(
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _stop_when(score: float | None, certainty: float | None, min_gain: float | None) -> dict[str, float] | None:
+    if certainty is not None and score is None:
+        raise typer.BadParameter("--certainty goes with --stop-at")
+    return _given(score=score, certainty=certainty, min_gain=min_gain) or None
 
 
 def _mix(strategy: str | None) -> str | dict[str, float] | None:

@@ -19,6 +19,7 @@ from tithe.contracts.insight import History, RoundPage, RoundState, Status
 from tithe.contracts.nearest import NearestLabeled, NearestRecall
 from tithe.contracts.predictions import Prediction, Predictions
 from tithe.contracts.projects import Project
+from tithe.contracts.proof import Proof
 
 
 class ProjectHandle:
@@ -164,6 +165,20 @@ class ProjectHandle:
     def history(self) -> History:
         """The learning curve: one point for each model trained."""
         return History.model_validate(self._transport.call("GET", f"{self._path}/history"))
+
+    def proof(self) -> Proof:
+        """What the loop is worth: quality, labels saved, whether to go on; measured after each round."""
+        return Proof.model_validate(self._transport.call("GET", f"{self._path}/proof"))
+
+    def stop(self) -> Project:
+        """Hand nothing out any more; what people hold they may still answer."""
+        self.settings = Project.model_validate(self._transport.call("POST", f"{self._path}/stop"))
+        return self.settings
+
+    def resume(self) -> Project:
+        """Hand out again. A `stop_when` that stopped the project is taken away."""
+        self.settings = Project.model_validate(self._transport.call("POST", f"{self._path}/resume"))
+        return self.settings
 
     def ask_for_round(self) -> RoundState:
         """Train and rank now. Raises TitheProblem ``round_already_open``."""

@@ -16,7 +16,7 @@ FLOWER_USER = "tithe"
 
 
 def service_specs(options: StackOptions, endpoints: Endpoints) -> list[ProcessSpec]:
-    """List the services: the gateway, one trainer, `scorers` scorers, sync, keeper, and Flower if wanted."""
+    """List the services: the gateway, one trainer, `scorers` scorers, prover, sync, keeper, and Flower if wanted."""
     folder = DataFolder(options.data)
     env = service_environment(options, endpoints)
 
@@ -30,7 +30,7 @@ def service_specs(options: StackOptions, endpoints: Endpoints) -> list[ProcessSp
 
     specs = [_gateway(folder, env, endpoints), service("trainer", "tithe.trainer")]
     specs += [service(f"scorer-{number}", "tithe.scorer") for number in range(1, options.scorers + 1)]
-    specs += [service("sync", "tithe.sync"), service("keeper", "tithe.keeper")]
+    specs += [service(name, f"tithe.{name}") for name in ("prover", "sync", "keeper")]
     if endpoints.flower_port:
         specs.append(_flower(folder, env, endpoints))
     return specs

@@ -28,6 +28,7 @@ from tithe.gateway import (
     predict,
     problems,
     projects,
+    proof,
 )
 from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
@@ -70,7 +71,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, catalog, items, batches, insight, nearest, predict, export, connectors):
+    for room in (projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors):
         app.include_router(room.router, dependencies=[Depends(known_query)])
     # Those that tools call take whatever else the tool puts into an address.
     for room in (health, metrics, docs, hooks, ml_backend):

@@ -21,6 +21,7 @@ from tithe.contracts.api import (
     Ranking,
     SendLabels,
 )
+from tithe.contracts.blinding import BLIND, shown
 from tithe.errors import NotFound
 from tithe.gateway.context import Here, JsonOnly, ProjectId
 from tithe.gateway.metrics import Meters
@@ -35,7 +36,7 @@ from tithe.storage.status import SeenBatch
 
 router = APIRouter(prefix="/v1", tags=["labeling"])
 #: What a hand-out says of an item in blind labeling: where it stood in the queue, not what a model makes of it.
-_TOLD_BLINDLY = frozenset({"rank", "place", "because", "distance_to_labeled"})
+_TOLD_BLINDLY = frozenset({"rank", "blind", "place", "because", "distance_to_labeled"})
 BatchId = Annotated[UUID, Path(description="the batch's id")]
 
 
@@ -150,14 +151,15 @@ def _known(unit: Unit, batch_id: UUID) -> SeenBatch:
 
 def _item(lease: LeasedItem, *, blind: bool) -> BatchItem:
     """The item as its annotator is to see it; `blind`: without anything that the model says of it."""
-    why = {name: told for name, told in lease.why.items() if not blind or name in _TOLD_BLINDLY}
+    chosen_by, told = shown(lease.chosen_by, lease.why)
+    why = {name: what for name, what in told.items() if not blind or name in _TOLD_BLINDLY}
     return BatchItem(
         item_id=lease.external_id,
         text=lease.text,
         tokens=lease.tokens,
         meta=lease.meta,
-        score=None if blind else lease.score,
-        chosen_by=lease.chosen_by,
+        score=None if blind or BLIND in told else lease.score,
+        chosen_by=chosen_by,
         prediction=_prediction(why.pop("prediction", None)),
         why=why,
         state=lease.state,

@@ -17,6 +17,7 @@ from tithe.contracts.insight import (
     Counts,
     Embedding,
     Failure,
+    FinishedBecause,
     History,
     HistoryPoint,
     ModelState,
@@ -94,7 +95,9 @@ def _pace(seen: Overview) -> dict[str, float | None]:
     return {"rows_per_second": None if pace is None else round(pace, 1), "seconds_left": seconds}
 
 
-def _finished(project: Project, seen: Overview, pool: int) -> Literal["budget_spent", "pool_exhausted"] | None:
+def _finished(project: Project, seen: Overview, pool: int) -> FinishedBecause | None:
+    if project.stopped_at is not None:
+        return "stopped"
     if project.budget is not None and seen.paid_count >= project.budget:
         return "budget_spent"
     return "pool_exhausted" if pool > 0 and seen.settled_slots >= pool * project.overlap else None

@@ -12,9 +12,9 @@ from tithe.learners.linear_model import LinearModel
 from tithe.learners.tagging.words import document
 from tithe.learners.word_features import read_features
 from tithe.learners.words import Document
+from tithe.loop.models import load
 from tithe.loop.reading import documents_of, encoder, word_encoder
 from tithe.runtime import Runtime
-from tithe.scorer.models import load
 from tithe.scorer.reasons import spans_of
 from tithe.storage import jobs, pool, predictions, projects
 from tithe.storage.database import Unit

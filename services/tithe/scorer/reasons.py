@@ -15,7 +15,7 @@ from tithe.learners.linear_model import LinearModel
 from tithe.learners.tagging.alignment import to_text
 from tithe.learners.words import Document, Tagged
 from tithe.loop.features import Vectors
-from tithe.scorer.models import Reader
+from tithe.loop.models import Reader
 from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.sequence import word_entropy, words_in_doubt
 

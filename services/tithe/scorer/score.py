@@ -20,8 +20,9 @@ from tithe.loop import rounds as turns
 from tithe.loop.features import Ordinals, PoolVectors
 from tithe.loop.labeled import labeled_vectors
 from tithe.loop.minima import distances
+from tithe.loop.models import Reader, asked
+from tithe.loop.set_aside import with_reserve
 from tithe.runtime import Runtime
-from tithe.scorer.models import Reader, asked
 from tithe.storage import jobs, pool, projects, rounds
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
@@ -39,7 +40,7 @@ def score_shard(runtime: Runtime, message: ScoreShard, claim: Claim) -> None:
     model = asked(runtime, project, current.model_id, blocks)
     shard = Shard(
         rows=PoolVectors(runtime.artifacts, blocks),
-        closed=closed,
+        closed=with_reserve(closed, row.start, row.stop, project.seed, current.reserve),
         task=project.task.value,
         model=model,
         nearest=lambda: distances(runtime, project.id, blocks, current.watermark),

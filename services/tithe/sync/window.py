@@ -105,6 +105,8 @@ def _allowed(unit: Unit, one: Pass, room: int) -> int:
 def _within_budget(unit: Unit, one: Pass, fresh: Sequence[Best]) -> list[Best]:
     """The first of the items, in order, that the budget pays for with what is held already. Progress is locked."""
     project = one.project
+    if project.stopped_at is not None:
+        return []
     if project.budget is None:
         return list(fresh)
     left = project.budget - answers.progress(unit, project.id).paid_count - queue.reserved(unit, project.id)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tithe.contracts.projects import Project, Task
+from tithe.contracts.projects import Task
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Metric
 from tithe.learners.protocol import Task as LearnerTask
@@ -17,13 +15,13 @@ from tithe.learners.registry import get_learner
 from tithe.learners.scores import evaluate
 from tithe.learners.stored import StoredModel
 from tithe.loop.features import PoolVectors, Vectors
+from tithe.loop.opinions import Targets, class_targets
 from tithe.loop.reading import Items
 from tithe.runtime import Runtime
 from tithe.storage.rounds import Round
-from tithe.trainer.given import Fitted, Given, Labels, opinions
+from tithe.trainer.given import Fitted, Given
 from tithe.trainer.progress import telling
 
-Targets = npt.NDArray[Any]
 _SAMPLE_ROWS = 3000
 
 
@@ -51,7 +49,7 @@ def examples(runtime: Runtime, given: Given) -> Examples:
     """The labeled items as the project's learner reads them."""
     sides = []
     for labels in (given.labels, given.held_out):
-        ordinals, targets = _targets(given.project, labels)
+        ordinals, targets = class_targets(given.project, labels)
         if given.project.learner == "transformer":
             read: Any = Items(runtime, given.project, given.blocks).texts(ordinals)
         else:
@@ -88,27 +86,6 @@ def fit(runtime: Runtime, given: Given, seen: Examples, previous: StoredModel | 
     measured = evaluate(model, seen.held_out, seen.held_out_targets)
     measured["f1"] = dict(zip(project.labels, measured["f1"], strict=True))
     return Fitted(model, measured)
-
-
-def _targets(project: Project, labels: Labels) -> tuple[npt.NDArray[np.int64], Targets]:
-    """Ordinals and targets, one row an item. Where several people answered, the majority counts.
-
-    Of a tie, what was said first.
-    """
-    number = {name: at for at, name in enumerate(project.labels)}
-    if project.task is Task.MULTILABEL:
-        sets = opinions(labels, _by_most)
-        targets: Targets = np.zeros((len(sets), len(number)), dtype=bool)
-        for row, names in enumerate(sets.values()):
-            targets[row, [number[name] for name in names]] = True
-        return np.array(list(sets), dtype=np.int64), targets
-    agreed = opinions(labels, lambda values: number[Counter(values).most_common(1)[0][0]])
-    return np.array(list(agreed), dtype=np.int64), np.array(list(agreed.values()), dtype=np.int64)
-
-
-def _by_most(values: list[list[str]]) -> list[str]:
-    votes = Counter(name for value in values for name in value)
-    return [name for name, count in votes.items() if 2 * count > len(values)]
 
 
 def _sample(vectors: PoolVectors, current: Round) -> Vectors:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +14,10 @@ from tithe.learners.tagging.entity_scores import entity_f1
 from tithe.learners.tagging.tagger import TagLearner
 from tithe.learners.word_features import portions
 from tithe.learners.words import Document, Entity, Int64
+from tithe.loop.opinions import Labels, opinions, spans_by_most
 from tithe.loop.reading import READ_WORDS, Items
 from tithe.runtime import Runtime
-from tithe.trainer.given import Fitted, Given, Labels, opinions
+from tithe.trainer.given import Fitted, Given
 from tithe.trainer.progress import telling
 
 Marked = Sequence[tuple[int, int, int]]  #: entities of a document: first word, stop, type
@@ -59,7 +59,7 @@ def _side(
     items: Items, labels: Labels, names: list[str]
 ) -> tuple[Int64, list[Document], list[list[tuple[int, int, int]]], int]:
     """Ordinals, documents, entities by words, and how many spans share a word with a longer one and are left out."""
-    agreed = opinions(labels, _by_most)
+    agreed = opinions(labels, spans_by_most)
     ordinals = np.array(list(agreed), dtype=np.int64)
     documents = items.documents(ordinals)
     marked = [to_words(spans, one.words, names) for spans, one in zip(agreed.values(), documents, strict=True)]
@@ -106,10 +106,3 @@ def _found(model: Any, seen: Examples) -> Iterator[list[Entity]]:
             said = model.tag_documents(seen.held_out[first:stop])
         yield from model.entities(said)
 
-
-def _by_most(values: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The spans that most annotators marked exactly so; of a tie, those of the first. They do not overlap."""
-    said = [{(one["start"], one["end"], one["label"]) for one in value} for value in values]
-    votes = Counter(span for one in said for span in one)
-    agreed = [span for span, count in votes.items() if 2 * count + (span in said[0]) > len(values)]
-    return [{"start": start, "end": end, "label": label} for start, end, label in sorted(agreed)]

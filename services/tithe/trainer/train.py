@@ -14,6 +14,7 @@ from tithe.loop import labeled
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors, model_key
 from tithe.loop.rounds import Trained
+from tithe.loop.set_aside import control_labels
 from tithe.runtime import Runtime
 from tithe.storage import answers, jobs, pool, projects, rounds
 from tithe.storage.database import Unit
@@ -46,10 +47,13 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
 def _read(unit: Unit, runtime: Runtime, current: Round) -> Given:
     project_id = current.project_id
     blocks = pool.ready_blocks(unit, project_id)
+    project = projects.get(unit, project_id)
+    control = control_labels(unit, project)
+    labels = answers.training_set(unit, project_id, current.watermark, "pool")
     return Given(
         round=current,
-        project=projects.get(unit, project_id),
-        labels=answers.training_set(unit, project_id, current.watermark, "pool"),
+        project=project,
+        labels=[(ordinal, value) for ordinal, value in labels if ordinal not in control],
         held_out=answers.training_set(unit, project_id, current.watermark, "test"),
         blocks=blocks,
         vectors=PoolVectors(runtime.artifacts, blocks),

@@ -138,7 +138,7 @@ class Ranking(Told):
 
 #: ``answered_by_you``: what is left waits for other annotators' opinions.
 EmptyBecause = Literal[
-    "pool_empty", "budget_spent", "budget_reserved", "pool_exhausted", "all_leased", "answered_by_you"
+    "pool_empty", "stopped", "budget_spent", "budget_reserved", "pool_exhausted", "all_leased", "answered_by_you"
 ]
 
 

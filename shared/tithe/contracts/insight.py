@@ -89,6 +89,9 @@ class AnnotatorState(Told):
     last_seen: datetime
 
 
+FinishedBecause = Literal["stopped", "budget_spent", "pool_exhausted"]
+
+
 class Status(Told):
     """A project at this moment."""
 
@@ -104,7 +107,7 @@ class Status(Told):
     class_counts: dict[str, int]
     annotators: list[AnnotatorState]
     finished: bool
-    finished_because: Literal["budget_spent", "pool_exhausted"] | None
+    finished_because: FinishedBecause | None = Field(description="stopped: by somebody, or as `stop_when` says")
 
 
 class StageSeconds(Told):

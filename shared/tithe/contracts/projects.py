@@ -53,6 +53,24 @@ def stored_as(strategy: str | dict[str, float]) -> str:
     return strategy if isinstance(strategy, str) else json.dumps(strategy)
 
 
+def leaning(strategy: str | dict[str, float], share: float) -> str | dict[str, float]:
+    """The strategy with so much of the queue given to chance.
+
+    Examples
+    --------
+    >>> leaning("margin", 0.25), leaning({"margin": 0.9, "random": 0.1}, 0.5), leaning("margin", 0.0)
+    ({'margin': 0.75, 'random': 0.25}, {'margin': 0.45, 'random': 0.55}, 'margin')
+    >>> leaning("margin", 1.0)
+    'random'
+    """
+    if not share:
+        return strategy
+    shares = {strategy: 1.0} if isinstance(strategy, str) else strategy
+    mixed = {name: round(own * (1 - share), 6) for name, own in shares.items() if share < 1}
+    mixed["random"] = round(mixed.get("random", 0.0) + share, 6)
+    return mixed if len(mixed) > 1 else "random"
+
+
 def metric_stored(task: Task, metric: Metric) -> Metric:
     """A metric as a row holds it; :class:`Project` reads it.
 
@@ -86,6 +104,13 @@ LearnerName = Literal["linear", "transformer"]
 BudgetUnit = Literal["labels", "words"]
 #: Neither 1 nor "yes".
 Switch = Annotated[bool, Field(strict=True)]
+#: Of every hand-out; more than half would be no active learning.
+Share = Annotated[float, Field(strict=True, ge=0, le=0.5, allow_inf_nan=False)]
+CONTROL = 0.05
+Price = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
+Currency = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=12, pattern=r"^[^\x00-\x1f]*$")
+]
 #: A name from the catalog, or names with the share of the queue each has; the shares sum to 1.
 Strategy = Annotated[str | dict[str, float], BeforeValidator(_one_or_a_mix)]
 Similarity = Annotated[float, Field(gt=0, le=1, strict=True)]
@@ -158,6 +183,30 @@ def no_transformer(task: Task, encoder: str | None) -> tuple[str, str] | None:
     )
 
 
+class StopWhen(BaseModel):
+    """When a project stops by itself. It may be resumed; the budget stops it in any case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    score: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="the true score has reached this, with `certainty`; in the project's metric",
+    )
+    certainty: float = Field(default=0.8, ge=0.5, lt=1, description="how sure that has to be")
+    min_gain: float | None = Field(
+        default=None, gt=0, lt=1,
+        description="the next 100 labels are expected to raise the score by less than this: the advice is to stop",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.score is None and self.min_gain is None:
+            raise ValueError("say when: score, min_gain, or both; leave stop_when out to go on until the budget ends")
+        return self
+
+
 class ProjectSpec(BaseModel):
     """What a new project is made of."""
 
@@ -201,6 +250,15 @@ class ProjectSpec(BaseModel):
         default="labels", description="words: a label takes as many of the budget as its text has words"
     )
     seed: Whole = Field(default=0, ge=0, lt=1 << 31)
+    control: Share = Field(
+        default=CONTROL,
+        description="the share of every hand-out that is drawn at random, to measure by; no model is trained on it",
+    )
+    price: Price | None = Field(
+        default=None, description="of one label, or of one word where the budget counts words; null: unknown"
+    )
+    currency: Currency | None = Field(default=None, description="what the price is in: EUR, say")
+    stop_when: StopWhen | None = Field(default=None, description="when to stop by itself, beside the budget")
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:
@@ -276,13 +334,17 @@ class ProjectPatch(BaseModel):
     lease_seconds: Whole | None = Field(default=None, ge=1, le=86_400)
     overlap: Whole | None = Field(default=None, ge=1, le=20)
     budget: Whole | None = Field(default=None, ge=1, le=1_000_000_000, description="null lifts it")
+    control: Share | None = Field(default=None, description="from the next round on; 0 ends the control arm")
+    price: Price | None = None
+    currency: Currency | None = None
+    stop_when: StopWhen | None = Field(default=None, description="null: never by itself, but for the budget")
 
     @field_validator(
         "name", "strategy", "learner", "pre_annotate", "batch_size", "retrain_every", "lease_seconds", "overlap",
-        mode="before",
+        "control", mode="before",
     )  # fmt: skip
     @classmethod
-    def _only_the_budget_is_lifted(cls, sent: Any) -> Any:
+    def _only_some_are_lifted(cls, sent: Any) -> Any:
         if sent is None:
             raise ValueError("this cannot be null: leave it out to keep it as it is")
         return sent
@@ -310,6 +372,16 @@ class Project(BaseModel):
     budget: int | None
     budget_unit: BudgetUnit = "labels"
     seed: int
+    control: float = 0.0
+    reserve: float = Field(default=0.0, description="the share of the pool that is set aside for the control arm")
+    price: float | None = None
+    currency: str | None = None
+    stop_when: StopWhen | None = None
+    stopped_at: datetime | None = Field(default=None, description="null: it runs")
+    stopped_because: str | None = None
+    toward_random: float = Field(
+        default=0.0, description="this share of the queue is random now, because choosing showed no gain"
+    )
     created_at: datetime
 
     @field_validator("metric", mode="before")

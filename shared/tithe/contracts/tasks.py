@@ -20,6 +20,7 @@ class Queue(StrEnum):
     SCORE = "score"
     EMBED = "embed"
     SYNC = "sync"
+    PROVE = "prove"
 
 
 class TaskMessage(BaseModel):
@@ -145,6 +146,41 @@ class SyncConnector(TaskMessage):
         return self.connector_id
 
 
+class MeasureRound(TaskMessage):
+    """Measure the round's model on the control arm: quality, savings, advice."""
+
+    topic = "round.measure"
+    queue = Queue.PROVE
+
+    round_id: UUID
+
+    def subject(self) -> UUID:
+        """The round."""
+        return self.round_id
+
+
+class MachineLabel(TaskMessage):
+    """Let a model label what it is sure of: find from which confidence on, then so many items at a time."""
+
+    topic = "machine.label"
+    queue = Queue.PROVE
+
+    run_id: UUID
+    start: int = 0
+
+    def subject(self) -> UUID:
+        """The machine labeling."""
+        return self.run_id
+
+    def part(self) -> int:
+        """The ordinal it goes on from."""
+        return self.start
+
+
 MESSAGES: dict[str, type[TaskMessage]] = {
-    m.topic: m for m in (EmbedBlock, TrainRound, ScoreShard, SelectReady, PredictTexts, SnapshotLabels, SyncConnector)
-}
+    m.topic: m
+    for m in (
+        EmbedBlock, TrainRound, ScoreShard, SelectReady, PredictTexts, SnapshotLabels, SyncConnector, MeasureRound,
+        MachineLabel,
+    )
+}  # fmt: skip

@@ -17,6 +17,7 @@ from tithe.storage.queue import NO_BOUND, Batch, Bound, LeasedItem
 #: Why there was nothing to hand out, and in how many seconds asking again makes sense (None: never by itself).
 _EMPTY: dict[str, int | None] = {
     "pool_empty": None,
+    "stopped": None,
     "budget_spent": None,
     "budget_reserved": 5,
     "pool_exhausted": None,
@@ -118,7 +119,7 @@ def _hand_out(unit: Unit, project_id: UUID, annotator: str, size: int | None, *,
     mine = queue.new_batch(unit, project_id, annotator, project.lease_seconds)
     if mine is None:  # they have one open, perhaps since a moment
         return _again(unit, project, _must(queue.open_batch(unit, project_id, annotator)), staleness)
-    allowed = _allowance(unit, project, size or project.batch_size)
+    allowed = "stopped" if project.stopped_at else _allowance(unit, project, size or project.batch_size)
     items, because = ([], allowed) if isinstance(allowed, str) else _fill(unit, project, mine, *allowed)
     if items:
         return HandedOut(mine, items, staleness, project.pre_annotate)

@@ -13,8 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from tithe import policy
-from tithe.contracts.projects import Project
-from tithe.contracts.tasks import ScoreShard, SelectReady, SnapshotLabels, TrainRound
+from tithe.contracts.projects import Project, leaning
+from tithe.contracts.tasks import MeasureRound, ScoreShard, SelectReady, SnapshotLabels, TrainRound
 from tithe.errors import Conflict, NotFound, RoundAlreadyOpen
 from tithe.storage import answers, connectors, jobs, pool, projects, queue, rounds
 from tithe.storage.answers import Progress
@@ -36,7 +36,7 @@ def open_for_labels(unit: Unit, project: Project, progress: Progress, all_slots:
     `progress` is what the counting returned, its row held by this unit; `all_slots` is how many answers the pool takes.
     """
     spent = project.budget is not None and progress.paid_count >= project.budget
-    finished = spent or progress.settled_slots >= all_slots
+    finished = spent or project.stopped_at is not None or progress.settled_slots >= all_slots
     counts = policy.LabelCounts(progress.change_count, progress.requested_at_changes, finished=finished)
     if not policy.retrain_due(counts, project.retrain_every) or pool.block_counts(unit, project.id)[0] == 0:
         return None
@@ -89,7 +89,7 @@ def _reason(unit: Unit, project: Project, progress: Progress) -> str | None:
 
 
 def _finished(unit: Unit, project: Project, progress: Progress) -> bool:
-    if project.budget is not None and progress.paid_count >= project.budget:
+    if project.stopped_at is not None or (project.budget is not None and progress.paid_count >= project.budget):
         return True
     items = pool.read(unit, project.id)
     return progress.settled_slots >= (items.item_count - items.test_count) * project.overlap
@@ -105,7 +105,7 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
         project.id,
         number=number,
         reason=reason,
-        strategy=project.strategy,
+        strategy=leaning(project.strategy, project.toward_random),
         near_duplicate=project.near_duplicate,
         seed=policy.round_seed(project.seed, number),
         # What tools hold is ranked with the rest, and is to leave enough for everybody else.
@@ -114,6 +114,8 @@ def _open(unit: Unit, project: Project, progress: Progress, reason: str) -> Roun
         watermark=progress.answer_seq,
         label_count=progress.label_count,
         change_count=progress.change_count,
+        control=project.control,
+        reserve=project.reserve,
     )
     if opened is not None:
         if progress.change_count:  # also where every label was withdrawn: their vectors are to go
@@ -210,6 +212,8 @@ def swap_ready(unit: Unit, claim: jobs.Claim, choices: Sequence[Choice], facts: 
     rounds.to_ready(unit, project.id, current.id, {**facts, "queued": filled, "slots": slots})
     if progress.change_count:
         unit.send(SnapshotLabels(round_id=current.id), project.id)
+    if current.model_id is not None and project.reserve > 0:
+        unit.send(MeasureRound(round_id=current.id), project.id)
     connectors.wake_for_order(unit, project.id)
     maybe_open(unit, project)
 

@@ -26,8 +26,8 @@ class Tally:
     Attributes
     ----------
     metric
-        Which score. Columns K: accuracy 2 (right, 1); macro_f1 3 * classes (both, said, true; each by class); entity_f1 3
-        (both, found, marked).
+        Which score. Columns K: accuracy 2 (right, 1); macro_f1 3 * classes (both, said, true; each by class); entity_f1
+        3 (both, found, marked).
     rows
         int64, shape (m,), ascending: which of the M drawn items have a label.
     seen
@@ -56,12 +56,14 @@ def score_of(metric: Metric, means: Float64) -> Float64:
     0.667
     """
     if metric == "accuracy":
-        return np.divide(means[..., 0], means[..., 1], out=np.zeros(means.shape[:-1]), where=means[..., 1] > 0)
+        share: Float64 = np.divide(means[..., 0], means[..., 1], out=np.zeros(means.shape[:-1]), where=means[..., 1] > 0)
+        return share
     both, said, true = np.moveaxis(means.reshape(*means.shape[:-1], 3, -1), -2, 0)
     either = said + true
     f1 = np.divide(2 * both, either, out=np.full(both.shape, np.nan), where=either > 0)
     classes = (either > 0).sum(axis=-1)
-    return np.divide(np.nansum(f1, axis=-1), classes, out=np.zeros(classes.shape), where=classes > 0)
+    mean: Float64 = np.divide(np.nansum(f1, axis=-1), classes, out=np.zeros(classes.shape), where=classes > 0)
+    return mean
 
 
 def of_classes(

@@ -146,6 +146,11 @@ def annotators(unit: Unit, project_id: UUID) -> list[tuple[str, int, int, dateti
     return [(a, b, c, d) for a, b, c, d in unit.rows("answers.annotators", project_id=project_id)]
 
 
+def paid_labels(unit: Unit, project_id: UUID) -> int:
+    """Labels of annotators that stand."""
+    return int(unit.value("answers.paid_labels", project_id=project_id))
+
+
 def forget_keys(unit: Unit, days: int) -> int:
     """Drop idempotency keys older than that."""
     return unit.run("answers.forget", days=days)

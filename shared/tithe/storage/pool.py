@@ -264,3 +264,8 @@ def closed_ordinals(unit: Unit, project_id: UUID, start: int, stop: int) -> npt.
     """Ordinals in [start, stop) that cannot be asked for: leased, answered, skipped or held out. Sorted."""
     found = unit.rows("pool.closed_ordinals", project_id=project_id, start=start, stop=stop)
     return np.sort(np.array([ordinal for (ordinal,) in found], dtype=np.int64))
+
+
+def test_ordinals(unit: Unit, project_id: UUID) -> npt.NDArray[np.int64]:
+    """Ordinals held out for evaluation. Sorted."""
+    return np.array([row[0] for row in unit.rows("pool.test_ordinals", project_id=project_id)], dtype=np.int64)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from psycopg import errors as pg
+from psycopg.types.json import Jsonb
 
 from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, metric_stored, stored_as
 from tithe.errors import NameTaken, NotFound
@@ -16,7 +18,9 @@ def create(unit: Unit, spec: ProjectSpec) -> Project:
     """Make the project with its counters. Raises NameTaken."""
     try:
         values = spec.resolved().model_dump(mode="json")
-        stored = {"strategy": stored_as(values["strategy"]), "metric": metric_stored(spec.task, values["metric"])}
+        stored: dict[str, Any] = {"strategy": stored_as(values["strategy"])}
+        stored["metric"] = metric_stored(spec.task, values["metric"])
+        stored["stop_when"] = None if spec.stop_when is None else Jsonb(values["stop_when"])
         made = unit.one("projects.create", Project, **{**values, **stored})
     except pg.UniqueViolation as error:
         raise _name_taken(spec.name) from error
@@ -48,17 +52,34 @@ def patch(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:
     sent = change.model_dump(exclude_unset=True)
     values = {name: sent.get(name) for name in ProjectPatch.model_fields}
     values["strategy"] = None if change.strategy is None else stored_as(change.strategy)
+    values["stop_when"] = None if change.stop_when is None else Jsonb(change.stop_when.model_dump(mode="json"))
     lifted = {name for name, value in sent.items() if value is None}
     try:
         changed = unit.one(
             "projects.patch", Project, id=project_id, lift_budget="budget" in lifted,
-            allow_near_duplicates="near_duplicate" in lifted, **values,
+            allow_near_duplicates="near_duplicate" in lifted, lift_price="price" in lifted,
+            lift_currency="currency" in lifted, lift_stop_when="stop_when" in lifted, **values,
         )  # fmt: skip
     except pg.UniqueViolation as error:
         raise _name_taken(change.name or "") from error
     if changed is None:
         raise NotFound(f"there is no project {project_id}")
     return changed
+
+
+def stop(unit: Unit, project_id: UUID, because: str) -> bool:
+    """Hand nothing out any more; False: it was stopped before. The caller knows that the project is there."""
+    return unit.run("projects.stop", id=project_id, because=because) == 1
+
+
+def resume(unit: Unit, project_id: UUID) -> bool:
+    """Hand out again; False: it was not stopped."""
+    return unit.run("projects.resume", id=project_id) == 1
+
+
+def lean(unit: Unit, project_id: UUID, share: float) -> None:
+    """Give this share of the queue to chance, from the next round on."""
+    unit.run("projects.lean", id=project_id, share=share)
 
 
 def delete(unit: Unit, project_id: UUID) -> None:

@@ -222,3 +222,8 @@ def swap_ready(
     )  # fmt: skip
     unit.run("queue.clear_ready", project_id=project_id, round_id=round_id)
     return filled, int(unit.value("queue.round_slots", project_id=project_id, round_id=round_id))
+
+
+def answered_by_chance(unit: Unit, project_id: UUID) -> list[int]:
+    """Labeled items that the control arm asked for, or that were handed out at random; ascending."""
+    return [row[0] for row in unit.rows("queue.answered_by_chance", project_id=project_id)]

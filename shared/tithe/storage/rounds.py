@@ -41,6 +41,8 @@ class Round:
     scoring_at: datetime | None
     selecting_at: datetime | None
     ended_at: datetime | None
+    control: float = 0.0  #: the share of the queue that is the control arm
+    reserve: float = 0.0  #: the share of the pool that is set aside for it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", strategy_from(self.strategy))
@@ -111,12 +113,13 @@ class Point:
 def request(
     unit: Unit, project_id: UUID, *, number: int, reason: str, strategy: Strategy,
     near_duplicate: float | None, seed: int, depth: int, watermark: int, label_count: int, change_count: int,
+    control: float = 0.0, reserve: float = 0.0,
 ) -> Round | None:  # fmt: skip
     """Open a round; None: one is unfinished. The caller holds the project's progress row."""
     made = unit.one(
         "rounds.request", Round, project_id=project_id, number=number, reason=reason, strategy=stored_as(strategy),
         near_duplicate=near_duplicate, seed=seed, depth=depth, watermark=watermark, label_count=label_count,
-        change_count=change_count,
+        change_count=change_count, control=control, reserve=reserve,
     )  # fmt: skip
     if made is not None:
         unit.run("rounds.note_request", project_id=project_id, number=number)

@@ -63,5 +63,10 @@ FROM answers a WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND a
   AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = %(project_id)s AND n.replaces = a.id)
 GROUP BY a.annotator ORDER BY a.annotator
 
+-- name: paid_labels
+SELECT count(*) FROM answers a
+WHERE a.project_id = %(project_id)s AND a.state = 'counted' AND a.kind = 'label' AND a.source = 'annotator'
+  AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = %(project_id)s AND n.replaces = a.id)
+
 -- name: forget
 DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(days => %(days)s)

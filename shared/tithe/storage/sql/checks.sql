@@ -127,7 +127,7 @@ WHERE r.state IN ('requested', 'training', 'scoring', 'selecting')
 -- name: i7_no_open_job_belongs_to_an_ended_round
 SELECT r.project_id, format('job %%s (%%s) is %%s, round %%s is %%s', j.id, j.topic, j.state, r.number, r.state)
 FROM jobs j JOIN rounds r ON r.id = j.subject
-WHERE j.topic <> 'labels.snapshot' AND j.state IN ('ready', 'claimed') AND r.state IN ('ready', 'failed')
+WHERE j.topic NOT IN ('labels.snapshot', 'round.measure') AND j.state IN ('ready', 'claimed') AND r.state IN ('ready', 'failed')
 
 -- name: i7_the_history_ends_with_the_last_label
 SELECT g.project_id, format('budget spent, %%s labels added or changed, no round runs, and the newest saw %%s', g.change_count,

@@ -2,7 +2,8 @@
 
 -- name: asking
 SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.learner,
-       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.created_at,
+       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.control, p.reserve,
+       p.price, p.currency, p.stop_when, p.stopped_at, p.stopped_because, p.toward_random, p.created_at,
        g.change_count - coalesce(r.change_count, r.label_count, 0) AS labels_since,
        r.number AS round_number, r.ended_at AS ranked_at, m.version AS model_version,
        EXISTS (SELECT FROM batches b WHERE b.project_id = p.id AND b.state = 'open'
@@ -14,7 +15,8 @@ WHERE p.id = %(project_id)s AND p.deleted_at IS NULL
 -- name: answering
 -- Holds the batch: two answers to one batch take turns, also when they carry the same idempotency key.
 SELECT p.id, p.name, p.task, p.labels, p.strategy, p.near_duplicate, p.metric, p.encoder, p.learner,
-       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.created_at, b.annotator, b.round_id, b.state,
+       p.pre_annotate, p.batch_size, p.retrain_every, p.lease_seconds, p.overlap, p.budget, p.budget_unit, p.seed, p.control, p.reserve,
+       p.price, p.currency, p.stop_when, p.stopped_at, p.stopped_because, p.toward_random, p.created_at, b.annotator, b.round_id, b.state,
        (o.item_count - o.test_count) * p.overlap AS all_slots
 FROM batches b JOIN projects p ON p.id = b.project_id JOIN pools o ON o.project_id = p.id
 WHERE b.id = %(batch_id)s AND (%(project_id)s::uuid IS NULL OR p.id = %(project_id)s) AND p.deleted_at IS NULL

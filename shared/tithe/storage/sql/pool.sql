@@ -113,6 +113,9 @@ UNION
 SELECT ordinal FROM items
 WHERE project_id = %(project_id)s AND ordinal >= %(start)s AND ordinal < %(stop)s AND split = 'test'
 
+-- name: test_ordinals
+SELECT ordinal FROM items WHERE project_id = %(project_id)s AND split = 'test' ORDER BY ordinal
+
 -- name: plan_block
 INSERT INTO blocks (project_id, start, rows, state) VALUES (%(project_id)s, %(start)s, %(rows)s, 'planned')
 ON CONFLICT DO NOTHING

@@ -1,10 +1,10 @@
 -- name: create
 WITH made AS (
     INSERT INTO projects (name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size,
-                          retrain_every, lease_seconds, overlap, budget, budget_unit, seed)
+                          retrain_every, lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency, stop_when)
     VALUES (%(name)s, %(task)s, %(labels)s, %(strategy)s, %(near_duplicate)s, %(metric)s, %(encoder)s, %(learner)s,
             %(pre_annotate)s, %(batch_size)s, %(retrain_every)s, %(lease_seconds)s, %(overlap)s, %(budget)s, %(budget_unit)s,
-            %(seed)s)
+            %(seed)s, %(control)s, %(control)s, %(price)s, %(currency)s, %(stop_when)s)
     RETURNING *
 ), pool AS (
     INSERT INTO pools (project_id) SELECT id FROM made
@@ -12,21 +12,25 @@ WITH made AS (
     INSERT INTO progress (project_id) SELECT id FROM made
 )
 SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
-       lease_seconds, overlap, budget, budget_unit, seed, created_at FROM made
+       lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
+       stop_when, stopped_at, stopped_because, toward_random, created_at FROM made
 
 -- name: get
 SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
-       lease_seconds, overlap, budget, budget_unit, seed, created_at
+       lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
+       stop_when, stopped_at, stopped_because, toward_random, created_at
 FROM projects WHERE id = %(id)s AND deleted_at IS NULL
 
 -- name: by_name
 SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
-       lease_seconds, overlap, budget, budget_unit, seed, created_at
+       lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
+       stop_when, stopped_at, stopped_because, toward_random, created_at
 FROM projects WHERE name = %(name)s AND deleted_at IS NULL
 
 -- name: list
 SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
-       lease_seconds, overlap, budget, budget_unit, seed, created_at
+       lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
+       stop_when, stopped_at, stopped_because, toward_random, created_at
 FROM projects WHERE deleted_at IS NULL AND (%(after)s::uuid IS NULL OR id > %(after)s)
 ORDER BY id LIMIT %(limit)s
 
@@ -42,10 +46,30 @@ UPDATE projects SET
     retrain_every = coalesce(%(retrain_every)s, retrain_every),
     lease_seconds = coalesce(%(lease_seconds)s, lease_seconds),
     overlap = coalesce(%(overlap)s, overlap),
-    budget = CASE WHEN %(lift_budget)s THEN NULL ELSE coalesce(%(budget)s, budget) END
+    budget = CASE WHEN %(lift_budget)s THEN NULL ELSE coalesce(%(budget)s, budget) END,
+    control = coalesce(%(control)s, control),
+    reserve = greatest(reserve, coalesce(%(control)s, 0)),
+    price = CASE WHEN %(lift_price)s THEN NULL ELSE coalesce(%(price)s, price) END,
+    currency = CASE WHEN %(lift_currency)s THEN NULL ELSE coalesce(%(currency)s, currency) END,
+    stop_when = CASE WHEN %(lift_stop_when)s THEN NULL ELSE coalesce(%(stop_when)s, stop_when) END
 WHERE id = %(id)s AND deleted_at IS NULL
 RETURNING id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
-          lease_seconds, overlap, budget, budget_unit, seed, created_at
+          lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
+       stop_when, stopped_at, stopped_because, toward_random, created_at
+
+-- name: stop
+-- The first reason stays: a project stops once.
+UPDATE projects SET stopped_at = clock_timestamp(), stopped_because = %(because)s
+WHERE id = %(id)s AND deleted_at IS NULL AND stopped_at IS NULL
+
+-- name: resume
+-- What stopped it would stop it again at once: that is taken away.
+UPDATE projects SET stopped_at = NULL, stopped_because = NULL,
+    stop_when = CASE WHEN stopped_because = 'asked' THEN stop_when END
+WHERE id = %(id)s AND deleted_at IS NULL AND stopped_at IS NOT NULL
+
+-- name: lean
+UPDATE projects SET toward_random = %(share)s WHERE id = %(id)s AND deleted_at IS NULL
 
 -- name: mark_deleted
 UPDATE projects SET deleted_at = clock_timestamp() WHERE id = %(id)s AND deleted_at IS NULL

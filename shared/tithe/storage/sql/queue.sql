@@ -240,3 +240,8 @@ DELETE FROM ready WHERE project_id = %(project_id)s AND round_id <> %(round_id)s
 -- name: follow_overlap
 -- For the moment before the first answer, when nothing is leased: every slot is open.
 UPDATE ready SET open_slots = %(overlap)s WHERE project_id = %(project_id)s
+
+-- name: answered_by_chance
+-- What the control arm asked for, and what was handed out at random because the queue had run dry.
+SELECT DISTINCT ordinal FROM leases
+WHERE project_id = %(project_id)s AND state = 'done' AND chosen_by IN ('control', 'random') ORDER BY ordinal

@@ -1,12 +1,12 @@
 -- name: request
 -- The partial unique index lets one unfinished round exist: of two requests at once the second gets no row.
 INSERT INTO rounds (project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count,
-                    change_count)
+                    change_count, control, reserve)
 VALUES (%(project_id)s, %(number)s, 'requested', %(reason)s, %(strategy)s, %(near_duplicate)s, %(seed)s, %(depth)s,
-        %(watermark)s, %(label_count)s, %(change_count)s)
+        %(watermark)s, %(label_count)s, %(change_count)s, %(control)s, %(reserve)s)
 ON CONFLICT DO NOTHING
 RETURNING id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-          model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+          model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 
 -- name: note_request
 UPDATE progress SET round_number = %(number)s, requested_at_labels = label_count, requested_at_revisions = revision_count
@@ -14,27 +14,27 @@ WHERE project_id = %(project_id)s
 
 -- name: get
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 FROM rounds WHERE id = %(id)s
 
 -- name: lock
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 FROM rounds WHERE id = %(id)s FOR UPDATE
 
 -- name: list
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 FROM rounds WHERE project_id = %(project_id)s AND number > %(after)s ORDER BY number LIMIT %(limit)s
 
 -- name: unfinished
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 FROM rounds WHERE project_id = %(project_id)s AND state IN ('requested', 'training', 'scoring', 'selecting')
 
 -- name: last
 SELECT id, project_id, number, state, reason, strategy, near_duplicate, seed, depth, watermark, label_count, pool_count,
-       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at
+       model_id, failure, facts, requested_at, training_at, scoring_at, selecting_at, ended_at, control, reserve
 FROM rounds WHERE project_id = %(project_id)s ORDER BY number DESC LIMIT 1
 
 -- name: to_training
@@ -150,6 +150,7 @@ CROSS JOIN LATERAL (
     WHERE y.project_id = g.project_id AND y.round_id = g.current_round
 ) open
 WHERE r.state = 'ready' AND r.ended_at < clock_timestamp() - make_interval(secs => %(after)s)
+  AND q.stopped_at IS NULL
   AND (q.budget IS NULL OR g.paid_count < q.budget)
   AND q.batch_size > open.slots
   -- A queue that is short because its pool is all alike stays short until some of it was handed out.

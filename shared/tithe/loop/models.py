@@ -1,4 +1,4 @@
-"""Models as the scorer uses them: loaded once per process, checked against their rows, asked by ordinal."""
+"""Models as workers use them: loaded once per process, checked against their rows, asked by ordinal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from tithe.learners.linear_model import LinearModel
 from tithe.learners.stored import StoredModel, model_from
 from tithe.learners.word_features import portions
 from tithe.learners.words import Tagged
-from tithe.loop.reading import Items
-from tithe.runtime import Runtime
+from tithe.loop.reading import Items, Parts
 from tithe.storage import rounds
 from tithe.storage.pool import Block
 from tithe.strategies.arrays import Float64, Int64
@@ -29,12 +28,12 @@ _TEXTS, _WORDS, _PROBABILITIES = 2048, 40_000, 4_000_000
 _MEASURED = 16_384
 
 
-def load(runtime: Runtime, model_id: UUID) -> StoredModel:
+def load(parts: Parts, model_id: UUID) -> StoredModel:
     """The model with that id."""
-    row = runtime.database.run(lambda unit: rounds.model(unit, model_id))
+    row = parts.database.run(lambda unit: rounds.model(unit, model_id))
     if row is None:
         raise Hopeless(f"there is no model {model_id}")
-    return _read(runtime.artifacts, row.path, row.sha256)
+    return _read(parts.artifacts, row.path, row.sha256)
 
 
 @functools.lru_cache(maxsize=2)  # a transformer may be gigabytes
@@ -42,12 +41,12 @@ def _read(artifacts: ArtifactStore, path: str, sha256: str) -> StoredModel:
     return model_from(*artifacts.read_model(path, sha256))
 
 
-def asked(runtime: Runtime, project: Project, model_id: UUID | None, blocks: Sequence[Block]) -> Asked | None:
+def asked(parts: Parts, project: Project, model_id: UUID | None, blocks: Sequence[Block]) -> Asked | None:
     """The round's model, ready to be asked about the project's items; None: there is none yet."""
     if model_id is None:
         return None
-    model = load(runtime, model_id)
-    return model if isinstance(model, LinearModel) else Reader(model, Items(runtime, project, blocks))
+    model = load(parts, model_id)
+    return model if isinstance(model, LinearModel) else Reader(model, Items(parts, project, blocks))
 
 
 @dataclass(frozen=True)

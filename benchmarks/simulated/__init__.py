@@ -1,0 +1,1 @@
+"""Simulated projects whose truth is known: what figures about a running project are tried on."""

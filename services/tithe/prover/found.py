@@ -1,0 +1,230 @@
+"""From what people and models said to figures: quality, savings, advice, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from tithe.proof.quality import Estimate, estimate
+
+from tithe.artifacts import ArtifactDamaged, ArtifactMissing
+from tithe.contracts import proof as told
+from tithe.contracts.projects import Project
+from tithe.loop.features import PoolVectors
+from tithe.proof import criteria, random_arm, stopping, toward_random
+from tithe.proof.advice import Advice, advise
+from tithe.proof.savings import Savings, savings
+from tithe.proof.tallies import Metric, Tally
+from tithe.prover.arm import Bench
+from tithe.prover.said import Classes, Said, Spans, Truth, labeled_rows, said_from
+from tithe.runtime import Runtime
+from tithe.storage.pool import Block
+from tithe.storage.proof import MeasuredRound
+from tithe.strategies.arrays import Int64
+
+#: Earlier rounds that are looked at again, and the share of the control labels each must have been asked about.
+_ROUNDS, _KNOWN = 20, 0.6
+#: Fits to control labels alone, by what a fit costs: a head over frozen vectors, a tagger, a tuned transformer.
+_FITS_HEAD, _FITS_TAGGER, _FITS_TUNED = 20, 10, 5
+#: Of advice: the level of its intervals; and when it says stop, where the project has no rule.
+_LEVEL, _MIN_GAIN, _CERTAINTY = 0.9, 0.005, 0.8
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that is known of a round's model."""
+
+    runtime: Runtime
+    project: Project
+    blocks: list[Block]
+    vectors: PoolVectors
+    said: Said  #: of the drawn items
+    truth: Truth  #: of the control arm
+    test: Said | None  #: of the project's own test items
+    test_truth: Truth
+    labels: int  #: in all: trained on and control
+
+    @property
+    def metric(self) -> Metric:
+        """What the project's learning curve is drawn in."""
+        return self.project.metric
+
+
+def found(evidence: Evidence, history: Sequence[MeasuredRound], seed: int, cost: float | None) -> told.Measured:
+    """Everything that can be said. What cannot says why, and what it would take."""
+    metric, names = evidence.metric, evidence.project.labels
+    quality = _quality(estimate(evidence.said.tally(metric, evidence.truth), class_names=names))
+    accuracy = None
+    if metric == "macro_f1":
+        accuracy = _quality(estimate(evidence.said.tally("accuracy", evidence.truth), class_names=names))
+    test = None
+    if evidence.test is not None:
+        test = _quality(estimate(evidence.test.tally(metric, evidence.test_truth), class_names=names))
+    saved = _savings(evidence, seed)
+    advice = _advice(evidence, history, cost)
+    lean = toward_random.next_share([*_earlier(history), saved], evidence.project.toward_random)
+    measured = told.Measured(
+        control_labels=len(labeled_rows(evidence.said.ordinals, evidence.truth)), quality=quality, accuracy=accuracy,
+        test=test, savings=_in_money(saved, cost), advice=told.Advice.model_validate(asdict(advice)),
+        toward_random=lean.share, notes=[lean.words] if lean.words else [],
+    )  # fmt: skip
+    return _with_stop(measured, evidence, history)
+
+
+# ---- quality ----
+
+
+def _quality(found: Estimate) -> told.Quality:
+    fields = asdict(found)
+    return told.Quality.model_validate({name: fields[name] for name in told.Quality.model_fields})
+
+
+# ---- savings ----
+
+
+def _savings(evidence: Evidence, seed: int) -> Savings:
+    """The active model beside models of random labels, on the same control labels."""
+    project, said = evidence.project, evidence.said
+    active = said.tally(evidence.metric, evidence.truth)
+    bench = Bench(evidence.runtime, project, evidence.blocks, evidence.vectors)
+
+    def fit(rows: Int64, fit_seed: int) -> Tally | None:
+        other = bench.says(said.ordinals[rows], evidence.truth, fit_seed, said.ordinals)
+        if isinstance(other, Classes) and isinstance(said, Classes):
+            return other.tally(evidence.metric, evidence.truth, expected=said)
+        return other.tally(evidence.metric, evidence.truth) if isinstance(other, Spans) else None
+
+    planned = random_arm.plan(active.rows, seed, fits=_fits(project))
+    arm = random_arm.measure(fit, active.rows, planned, seed) if planned else None
+    items = len(evidence.vectors.ordinals())
+    return savings(active, evidence.labels, arm, pool_items=items, seed=seed)
+
+
+def _fits(project: Project) -> int:
+    if project.learner == "transformer":
+        return _FITS_TUNED
+    return _FITS_TAGGER if project.metric == "entity_f1" else _FITS_HEAD
+
+
+def _in_money(saved: Savings, cost: float | None) -> told.Saved:
+    fields: dict[str, Any] = asdict(saved)
+    if cost is not None:
+        for end in ("", "_low", "_high"):
+            labels = fields[f"saved{end}"]
+            fields[f"money{end}"] = None if labels is None else round(labels * cost, 2)
+    return told.Saved.model_validate(fields)
+
+
+# ---- advice ----
+
+
+def _advice(evidence: Evidence, history: Sequence[MeasuredRound], cost: float | None) -> Advice:
+    project, metric = evidence.project, evidence.metric
+    before = _said_before(evidence, history)
+    common = _common(evidence.said, [said for _, said in before])
+    models = [(count, said.only(common)) for count, said in [*before, (evidence.labels, evidence.said)]]
+    points = [(count, said.tally(metric, evidence.truth)) for count, said in models]
+    told_by = [criteria.stable([_agreement(one, other) for (_, one), (_, other) in _pairs(models)])]
+    if isinstance(evidence.said, Classes):
+        told_by.append(criteria.certain(evidence.said.answers, single=evidence.said.single))
+    told_by.append(criteria.plateau(points))
+    if project.budget is not None:
+        told_by.append(criteria.budget(evidence.labels, project.budget))
+    stop_when = project.stop_when
+    min_gain = _MIN_GAIN if stop_when is None or stop_when.min_gain is None else stop_when.min_gain
+    return advise(
+        points, metric=metric, price=cost, money=project.currency or "", level=_LEVEL, criteria=told_by,
+        min_gain=min_gain, certainty=_CERTAINTY if stop_when is None else stop_when.certainty,
+    )  # fmt: skip
+
+
+def _said_before(evidence: Evidence, history: Sequence[MeasuredRound]) -> list[tuple[int, Said]]:
+    """What earlier models said of the drawn items: of a long history the newest, and some of the others."""
+    places = range(len(history))
+    if len(history) > _ROUNDS:
+        half = _ROUNDS // 2
+        places = sorted({int(at) for at in np.geomspace(1, len(history) - half, half)} | {*places[-half:]})  # type: ignore[assignment]
+    labeled = evidence.said.ordinals[labeled_rows(evidence.said.ordinals, evidence.truth)]
+    kept: list[tuple[int, Said]] = []
+    for one in (history[at] for at in places if at < len(history)):
+        try:
+            said = said_from(evidence.runtime.artifacts.read_model(one.said_path, one.said_sha256)[0])
+        except (ArtifactMissing, ArtifactDamaged):  # it is only a help: advice makes do with the others
+            continue
+        known = np.isin(labeled, said.ordinals).mean() if len(labeled) else 1.0
+        if type(said) is type(evidence.said) and known >= _KNOWN and one.labels < evidence.labels:
+            kept.append((one.labels, said))
+    return kept
+
+
+def _common(now: Said, before: Sequence[Said]) -> Int64:
+    """The drawn items that every one of them was asked about, in the order of the draw."""
+    there = np.ones(len(now.ordinals), dtype=bool)
+    for one in before:
+        there &= np.isin(now.ordinals, one.ordinals)
+    common: Int64 = now.ordinals[there]
+    return common
+
+
+def _pairs(models: Sequence[tuple[int, Said]]) -> list[tuple[tuple[int, Said], tuple[int, Said]]]:
+    return list(zip(models[:-1], models[1:], strict=True))
+
+
+def _agreement(one: Said, other: Said) -> float:
+    if isinstance(one, Classes) and isinstance(other, Classes):
+        return criteria.kappa(one.decided, other.decided)
+    if isinstance(one, Spans) and isinstance(other, Spans):
+        return criteria.span_agreement(one.found, other.found)
+    raise AssertionError("models of one project say the same kind of thing")
+
+
+# ---- what follows ----
+
+
+def _earlier(history: Sequence[MeasuredRound]) -> list[Savings]:
+    """The savings measured before, oldest first."""
+    names = Savings.__dataclass_fields__
+    return [
+        Savings(**{name: value for name, value in one.found["savings"].items() if name in names}) for one in history
+    ]
+
+
+def _with_stop(measured: told.Measured, evidence: Evidence, history: Sequence[MeasuredRound]) -> told.Measured:
+    """The same with the reason to stop, if the project's rule finds one."""
+    rule = evidence.project.stop_when
+    if rule is None or evidence.project.stopped_at is not None:
+        return measured
+    known = [_measurement(one.labels, told.as_told(one.found)) for one in history]
+    due = stopping.stop_due(
+        stopping.StopWhen(rule.score, rule.min_gain, rule.certainty),
+        [*known, _measurement(evidence.labels, measured)],
+    )
+    if due is None:
+        return measured
+    code = "target_score" if due.by == "score" else "advice"
+    return measured.model_copy(update={"stop": code, "notes": [*measured.notes, due.words]})
+
+
+def _measurement(labels: int, of: told.Measured) -> stopping.Measurement:
+    """The better known of the two estimates, brought to the level of the advice."""
+    best = min((one for one in (of.quality, of.test) if one and one.score is not None), key=_width, default=of.quality)
+    gain = next((one for one in of.advice.gains if one.next == 100), None)
+    expected = (None, None, None) if gain is None else (gain.gain, gain.low, gain.high)
+    met = tuple(one.name for one in of.advice.criteria if one.met)
+    return stopping.Measurement(labels, *_at_level(best), *expected, met=met, level=_LEVEL)
+
+
+def _width(one: told.Quality) -> float:
+    return (one.high or 1.0) - (one.low or 0.0)
+
+
+def _at_level(one: told.Quality) -> tuple[float, float, float] | tuple[None, None, None]:
+    """An interval of another level, as a normal distribution has it: narrower by the ratio of the two quantiles."""
+    if one.score is None or one.low is None or one.high is None:
+        return None, None, None
+    from scipy.special import ndtri
+
+    ratio = float(ndtri((1 + _LEVEL) / 2) / ndtri((1 + one.level) / 2))
+    return one.score, one.score - ratio * (one.score - one.low), one.score + ratio * (one.high - one.score)

@@ -1,0 +1,15 @@
+"""Labels that a model gives, by a bound on their error, and the sample of them that people check."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Run the statements beside this file."""
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None, "a bind is always connected"  # noqa: S101
+    connection.execute(Path(__file__).with_suffix(".sql").read_text("utf-8"))
