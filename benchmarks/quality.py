@@ -1,8 +1,8 @@
 """The quality report: labels that the product's default needs, beside random, scikit-activeml and small-text.
 
 Run by ``make bench-quality``, in an environment that has both libraries. Looks for labeled sets in the folder
-``TITHE_BENCH_DATA`` or ``--data`` names (``learning_curves/sets.py`` says what it holds); a set that is not there is left
-out. Curves are kept as they are made, seed by seed, so that an interrupted run goes on where it was and a report of
+``TITHE_BENCH_DATA`` or ``--data`` names (``learning_curves/sets.py`` says what it holds); a set that is not there is
+left out. Curves are kept as they are made, seed by seed, so that an interrupted run goes on where it was and a report of
 what there is can be written at any time (``--page``).
 """
 
@@ -31,9 +31,6 @@ from tithe.cli.demo.data import cache_folder
 from tithe.contracts.projects import Task, default_strategy
 
 HERE = Path(__file__).parent
-#: Random is followed so many times as far as the others, to the whole pool at most: ratios are no guesses then.
-FURTHER, FURTHER_IF_LARGE = 8, 4
-LARGE = 10_000
 ENTRIES = {entry.set.name: entry for group in GROUPS for entry in group.entries}
 
 
@@ -121,16 +118,11 @@ def _jobs(args: argparse.Namespace, entries: Sequence[Entry]) -> Iterator[Job]:
     """Seed by seed, so that an early end leaves every set with something."""
     for seed in range(args.seeds):
         for entry in entries:
-            large = entry.set.pool_rows > LARGE
-            if large and seed >= args.seeds_large:
+            if seed >= args.seeds_large and entry.large:
                 continue
-            for strategy in entry.strategies:
-                if args.strategies and strategy not in args.strategies:
-                    continue
-                if strategy == EVERYTHING and large and seed and entry.set.rare is None:
-                    continue  # its pools are the same texts but for one in a hundred, so one fit is every seed's
-                further = (FURTHER_IF_LARGE if large else FURTHER) if strategy == RANDOM else 1
-                yield Job(entry.set.name, strategy, seed, entry.set.limit * further, args.growth)
+            for strategy in entry.strategies(seed):
+                if not args.strategies or strategy in args.strategies:
+                    yield Job(entry.set.name, strategy, seed, entry.limit(strategy), args.growth)
 
 
 def _made(kept: Path) -> dict[Job, dict[str, Any]]:
@@ -147,9 +139,7 @@ def _make(job: Job, folder: Path | None, cache: Path) -> dict[str, Any]:
         contestant, control = _contestant(job.strategy, problem), 0.0
         if job.strategy == CONTROLLED:
             control, problem = CONTROL, open_to(problem, job.seed, CONTROL)
-        return facts | replay(
-            problem, contestant, head, job.seed, limit=job.limit, growth=job.growth, control=control
-        )
+        return facts | replay(problem, contestant, head, job.seed, limit=job.limit, growth=job.growth, control=control)
 
 
 def _contestant(strategy: str, problem: Problem) -> Contestant:

@@ -4,34 +4,67 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from learning_curves.sets import SETS, LabeledSet
+from learning_curves.sets import POOL_ROWS, SETS, LabeledSet
 
 RANDOM, DEFAULT, CONTROLLED, EVERYTHING = "random", "default", "default, control arm", "all"
 #: Share of the labels that are control labels, and of the pool that is set aside for them: a project's own default.
 CONTROL = 0.05
 
+#: Random is followed so many times as far as the others, to the whole pool at most: ratios are no guesses then.
+FURTHER, FURTHER_IF_LARGE = 8, 4
+
 _ONE_BY_ONE = ("small-text: LeastConfidence",)
 _PEERS = ("peer: Falcun", "peer: margin", "peer: entropy", *_ONE_BY_ONE, "peer: Badge")
 _PEERS_OF_MANY = ("peer: Falcun", "peer: margin", "peer: entropy", *_ONE_BY_ONE)
 _PEERS_OF_SEVERAL = ("peer: CoreSet", "small-text: CategoryVector", "small-text: LightweightCoreset")
-#: Run on a few sets to find small-text's best.
+#: Run on two sets to find small-text's best.
 _MORE_OF_SMALL_TEXT = ("small-text: ContrastiveActiveLearning", "small-text: EmbeddingKMeans")
 
-_SGD = LabeledSet("sgd_turns, 50k", "sgd_turns", "accuracy", 2500, pool_rows=50_000, encoded=(54_000, 12_000), shared_only=True)
+_SGD = LabeledSet(
+    "sgd_turns, 50k", "sgd_turns", "accuracy", 2500, pool_rows=50_000, encoded=(54_000, 12_000), shared_only=True
+)
+
+
+#: Followed on the first pool only: slow, or far behind there.
+_ONCE = {"peer: Badge", *_MORE_OF_SMALL_TEXT}
+_ONCE_IF_LARGE = {"peer: entropy", "small-text: LeastConfidence"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One set of a group and who competes on it, beside the default, random and every label."""
+    """One set of a group and who competes on it, beside the default, random and every label.
+
+    Attributes
+    ----------
+    controlled
+        Whether the default is followed with its control arm, too.
+    far
+        Labels to which the default, its control arm and margin are followed where 90 % is beyond the set's own limit.
+    """
 
     set: LabeledSet
     others: tuple[str, ...]
-    controlled: bool = False  #: the default with its control arm, too
+    controlled: bool = False
+    far: int | None = None
 
     @property
-    def strategies(self) -> tuple[str, ...]:
-        """All curves of a seed, the most telling first."""
-        return (EVERYTHING, RANDOM, DEFAULT, *((CONTROLLED,) if self.controlled else ()), *self.others)
+    def large(self) -> bool:
+        """Whether its pool is larger than those of ``make bench-curves``."""
+        return self.set.pool_rows > POOL_ROWS
+
+    def strategies(self, seed: int) -> list[str]:
+        """The curves of a seed, the most telling first."""
+        once = _ONCE | (_ONCE_IF_LARGE if self.large else set())
+        # the pools of a large set are the same texts but for one in a hundred, so one fit to all is every seed's
+        full = [] if seed and self.large and self.set.rare is None else [EVERYTHING]
+        others = [name for name in self.others if not seed or name not in once]
+        return [*full, RANDOM, DEFAULT, *([CONTROLLED] if self.controlled else []), *others]
+
+    def limit(self, strategy: str) -> int:
+        """Labels to which a strategy is followed."""
+        if strategy == RANDOM:
+            return self.set.limit * (FURTHER_IF_LARGE if self.large else FURTHER)
+        return self.far if self.far and strategy in (DEFAULT, CONTROLLED, "peer: margin") else self.set.limit
 
 
 @dataclass(frozen=True)
@@ -52,7 +85,8 @@ GROUPS = (
     Group(
         "large",
         "50,000 texts",
-        "Pools of 50,000 texts: which of 14 services a turn of a dialogue is about; which of 16 news feeds wrote a tweet.",
+        "Pools of 50,000 texts: which of 14 services a turn of a dialogue is about (by itself: some say only thanks); "
+        "which of 16 news feeds wrote a tweet.",
         (
             Entry(_SGD, _PEERS_OF_MANY, controlled=True),
             Entry(
@@ -61,6 +95,7 @@ GROUPS = (
                 ),
                 _PEERS_OF_MANY,
                 controlled=True,
+                far=10_000,
             ),
         ),
     ),

@@ -1,7 +1,8 @@
-"""Arithmetic of the quality report: labels for a target, how many times as many random needs, areas, wins and losses."""
+"""Arithmetic of the quality report: labels for a target, how many times as many random needs, areas, wins, losses."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import t as student
 
-from learning_curves.table import TARGETS, area, interval, labels_for
+from learning_curves.table import area, interval, labels_for
 
 Curve = Mapping[str, Any]
 #: Of one strategy on one set, by seed.
@@ -64,6 +65,12 @@ def needed(curves: Curves, full: Curves, metric: str, target: float) -> dict[int
     return {seed: labels_for(curve, metric, target * full[seed][metric]) for seed, curve in curves.items()}
 
 
+def of_seeds(full: Curves, wanted: Curves) -> dict[int, Curve]:
+    """The full-pool score of every wanted seed: a seed without one of its own has the first one's."""
+    first = full[min(full)]
+    return {seed: full.get(seed, first) for seed in wanted}
+
+
 def middle(values: Sequence[float]) -> float:
     """The lower of the middle ones, so that it is a label count somebody needed.
 
@@ -106,11 +113,11 @@ def ratio(of: Mapping[int, float], base: Mapping[int, float], ends: tuple[float,
     return Ratio(middle(times), low, high, at_least=bool(np.isinf(base[at])), at_most=bool(np.isinf(of[at])))
 
 
-def over(curves: Curves, base: Curves, metric: str) -> Difference | None:
-    """The area of the one less the other's, seed by seed, over the labels both curves have."""
+def over(curves: Curves, base: Curves, metric: str, limit: float = math.inf) -> Difference | None:
+    """The area of the one less the other's, seed by seed, over the labels both curves have, up to a limit."""
     differences = []
     for seed in sorted(curves.keys() & base.keys()):
-        end = min(curves[seed]["labels"][-1], base[seed]["labels"][-1])
+        end = min(limit, curves[seed]["labels"][-1], base[seed]["labels"][-1])
         differences.append(area(cut(curves[seed], end), metric) - area(cut(base[seed], end), metric))
     return paired(differences) if differences else None
 
@@ -143,19 +150,3 @@ def by_strategy(curves: Sequence[Curve], name: str) -> dict[str, dict[int, Curve
     for curve in sorted((one for one in curves if one["set"] == name), key=lambda one: one["limit"]):
         found.setdefault(curve["strategy"], {})[curve["seed"]] = curve
     return found
-
-
-__all__ = [
-    "TARGETS",
-    "Curves",
-    "Difference",
-    "Ratio",
-    "by_strategy",
-    "cut",
-    "mean_area",
-    "middle",
-    "needed",
-    "over",
-    "paired",
-    "ratio",
-]

@@ -114,7 +114,14 @@ def steps(limit: int, growth: float) -> Iterator[int]:
 
 
 def replay(
-    problem: Problem, choose: Contestant, head: Head, seed: int, *, limit: int, growth: float = 0.0, control: float = 0.0
+    problem: Problem,
+    choose: Contestant,
+    head: Head,
+    seed: int,
+    *,
+    limit: int,
+    growth: float = 0.0,
+    control: float = 0.0,
 ) -> dict[str, Any]:
     """One curve: label counts, accuracy and macro-F1 on the test set, CPU seconds in all and of choosing.
 

@@ -173,7 +173,9 @@ def _vectors(chosen: LabeledSet, folder: Path, cache: Path, split: str, texts: l
             return np.arange(len(texts)), _unit(np.load(path))
     encoded = ENCODED if chosen.encoded is None else dict(zip(ENCODED, chosen.encoded, strict=True))
     rows = np.sort(np.random.default_rng(7).permutation(len(texts))[: encoded[split]])
-    path = cache / (f"{chosen.stem}_{split}.npy" if chosen.encoded is None else f"{chosen.stem}_{split}_{len(rows)}.npy")
+    path = cache / (
+        f"{chosen.stem}_{split}.npy" if chosen.encoded is None else f"{chosen.stem}_{split}_{len(rows)}.npy"
+    )
     if not path.is_file():
         from tithe.learners.registry import get_encoder
 

@@ -20,6 +20,11 @@ _CONNECT = (
     " SELECT id, 'board', 'wall', '{}', '', '' FROM projects"
 )
 _PUSH = "INSERT INTO remote_tasks (connector_id, project_id, ordinal, key, own, state)"
+_MACHINE = (
+    "INSERT INTO machine_runs"
+    " (project_id, model_id, state, error, certainty, audit_size, preview, test_labels, labeled)"
+    " SELECT id, id, '{}', 0.05, 0.95, 5, false, false, {} FROM projects"
+)
 BREAKAGES = {
     "i1_counters_equal_a_recount": "UPDATE pools SET item_count = item_count + 1",
     "i1_slots_equal_a_recount": "UPDATE progress SET settled_slots = settled_slots + 1",
@@ -96,6 +101,9 @@ BREAKAGES = {
         f"{_CONNECT}; {_PUSH} SELECT c.id, c.project_id, 39, 'k', true, 'there' FROM connectors c;"
         " UPDATE items SET split = 'test' WHERE ordinal = 39"
     ),
+    "i15_a_labeling_machine_run_has_work_under_way": _MACHINE.format("labeling", 0),
+    "i15_machine_labels_equal_a_recount": _MACHINE.format("withdrawn", 1),
+    "i15_an_audited_machine_run_has_its_sample": _MACHINE.format("accepted", 0),
 }
 
 

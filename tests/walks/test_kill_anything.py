@@ -23,7 +23,7 @@ from tithe.storage.migrate import migrate
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
-VICTIMS = ("keeper", "trainer", "scorer-1", "gateway", "valkey", "sync", "flower", "postgres")
+VICTIMS = ("keeper", "trainer", "scorer-1", "prover", "gateway", "valkey", "sync", "flower", "postgres")
 BUDGET = 640
 START = """
 import pathlib, sys

@@ -12,6 +12,7 @@ from uuid import UUID
 from tithe.client import questions, uploads
 from tithe.client.batch import BatchHandle, Nothing
 from tithe.client.connections import Connections
+from tithe.client.machine import MachineLabels
 from tithe.client.problem import TitheProblem
 from tithe.client.transport import Transport
 from tithe.contracts.api import HandOut, Imported, ImportProgress
@@ -58,6 +59,11 @@ class ProjectHandle:
     def connections(self) -> Connections:
         """The project's connections to labeling tools."""
         return Connections(self._transport, self._path)
+
+    @property
+    def machine_labels(self) -> MachineLabels:
+        """What models labeled of the project, by a bound on the error."""
+        return MachineLabels(self._transport, self._path)
 
     # ---- items ----
 

@@ -183,7 +183,8 @@ def get_history(
         metric=project.metric,
         points=[
             HistoryPoint(
-                labels=point.label_count, score=point.score, score_from=point.score_from, metric=project.metric,
+                labels=point.label_count + int(point.facts.get("control", 0)),
+                control=int(point.facts.get("control", 0)), score=point.score, score_from=point.score_from, metric=project.metric,
                 strategy=point.strategy, version=point.version, round=point.number, at=point.ended_at,
             )
             for point in points

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from tithe.proof.quality import Estimate, estimate
 
 from tithe.artifacts import ArtifactDamaged, ArtifactMissing
 from tithe.contracts import proof as told
@@ -15,6 +15,7 @@ from tithe.contracts.projects import Project
 from tithe.loop.features import PoolVectors
 from tithe.proof import criteria, random_arm, stopping, toward_random
 from tithe.proof.advice import Advice, advise
+from tithe.proof.quality import Estimate, estimate
 from tithe.proof.savings import Savings, savings
 from tithe.proof.tallies import Metric, Tally
 from tithe.prover.arm import Bench
@@ -64,7 +65,8 @@ def found(evidence: Evidence, history: Sequence[MeasuredRound], seed: int, cost:
         test = _quality(estimate(evidence.test.tally(metric, evidence.test_truth), class_names=names))
     saved = _savings(evidence, seed)
     advice = _advice(evidence, history, cost)
-    lean = toward_random.next_share([*_earlier(history), saved], evidence.project.toward_random)
+    share = evidence.project.toward_random
+    lean = toward_random.next_share([*_since_it_leaned(history, share), saved], share)
     measured = told.Measured(
         control_labels=len(labeled_rows(evidence.said.ordinals, evidence.truth)), quality=quality, accuracy=accuracy,
         test=test, savings=_in_money(saved, cost), advice=told.Advice.model_validate(asdict(advice)),
@@ -169,7 +171,7 @@ def _common(now: Said, before: Sequence[Said]) -> Int64:
 
 
 def _pairs(models: Sequence[tuple[int, Said]]) -> list[tuple[tuple[int, Said], tuple[int, Said]]]:
-    return list(zip(models[:-1], models[1:], strict=True))
+    return list(pairwise(models))
 
 
 def _agreement(one: Said, other: Said) -> float:
@@ -183,12 +185,16 @@ def _agreement(one: Said, other: Said) -> float:
 # ---- what follows ----
 
 
-def _earlier(history: Sequence[MeasuredRound]) -> list[Savings]:
-    """The savings measured before, oldest first."""
+def _since_it_leaned(history: Sequence[MeasuredRound], share: float) -> list[Savings]:
+    """The savings measured since the share of random last changed, oldest first."""
     names = Savings.__dataclass_fields__
-    return [
-        Savings(**{name: value for name, value in one.found["savings"].items() if name in names}) for one in history
-    ]
+    since: list[Savings] = []
+    before = 0.0
+    for one in history:
+        saved = {name: value for name, value in one.found["savings"].items() if name in names}
+        changed, before = one.found["toward_random"] != before, one.found["toward_random"]
+        since = [] if changed or before != share else [*since, Savings(**saved)]
+    return since
 
 
 def _with_stop(measured: told.Measured, evidence: Evidence, history: Sequence[MeasuredRound]) -> told.Measured:
@@ -211,9 +217,13 @@ def _measurement(labels: int, of: told.Measured) -> stopping.Measurement:
     """The better known of the two estimates, brought to the level of the advice."""
     best = min((one for one in (of.quality, of.test) if one and one.score is not None), key=_width, default=of.quality)
     gain = next((one for one in of.advice.gains if one.next == 100), None)
-    expected = (None, None, None) if gain is None else (gain.gain, gain.low, gain.high)
     met = tuple(one.name for one in of.advice.criteria if one.met)
-    return stopping.Measurement(labels, *_at_level(best), *expected, met=met, level=_LEVEL)
+    score, low, high = _at_level(best)
+    return stopping.Measurement(
+        labels=labels, score=score, low=low, high=high, gain=None if gain is None else gain.gain,
+        gain_low=None if gain is None else gain.low, gain_high=None if gain is None else gain.high, met=met,
+        level=_LEVEL,
+    )  # fmt: skip
 
 
 def _width(one: told.Quality) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tithe.choosing.answers import Asked
 from tithe.contracts.projects import Project, Task
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.scores import decide
@@ -40,7 +41,7 @@ class Labels:
     confidences: Float64
 
 
-def label(project: Project, model: LinearModel | Reader, vectors: PoolVectors, ordinals: Int64) -> Iterator[Labels]:
+def label(project: Project, model: Asked, vectors: PoolVectors, ordinals: Int64) -> Iterator[Labels]:
     """Labels of the items that are encoded, portion by portion, in their order."""
     if isinstance(model, LinearModel):
         for first in range(0, len(ordinals), _ROWS):
@@ -48,6 +49,8 @@ def label(project: Project, model: LinearModel | Reader, vectors: PoolVectors, o
             here = ordinals[first : first + _ROWS][found]
             yield _of_classes(project, here, model.predict_proba(rows), model.thresholds)
         return
+    if not isinstance(model, Reader):
+        raise TypeError(f"a {type(model).__name__} labels nothing")
     for part in model.portions(ordinals):
         said = model.of(part)
         if isinstance(said, Tagged):

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import numpy as np
 
+from tithe.choosing.answers import Asked
 from tithe.contracts.projects import Project
 from tithe.contracts.tasks import MachineLabel
 from tithe.errors import StaleClaim
 from tithe.learners.linear_model import LinearModel
 from tithe.loop import machine as labelings
 from tithe.loop.features import PoolVectors
-from tithe.loop.models import Reader, asked
+from tithe.loop.models import asked
 from tithe.proof import draw
 from tithe.proof.bound import find_threshold
 from tithe.proof.exact import needed_without_mistake
@@ -44,7 +45,7 @@ class Given:
 
 
 def label_by_machine(runtime: Runtime, message: MachineLabel, claim: Claim) -> None:
-    """Find the threshold once, then label for a while, and leave the rest to the next job; at the end draw the audit."""
+    """Find the threshold once, then label for a while and leave the rest to the next job; at last draw the audit."""
     given = runtime.database.run(lambda unit: _read(unit, message, claim))
     if given is None:
         return
@@ -62,7 +63,7 @@ def label_by_machine(runtime: Runtime, message: MachineLabel, claim: Claim) -> N
     start = run.next_ordinal
     while start < run.pool_count:
         if time.monotonic() > until:
-            runtime.database.run(lambda unit: _leave(unit, claim, run, start))
+            _leave(runtime, claim, run, start)
             return
         start = _stretch(runtime, claim, replace(given, run=run), model, vectors, start)
     runtime.database.run(lambda unit: _finish(unit, claim, run.id))
@@ -78,9 +79,7 @@ def _read(unit: Unit, message: MachineLabel, claim: Claim) -> Given | None:
     return Given(run, project, pool.ready_blocks(unit, project.id), truth)
 
 
-def _calibrate(
-    runtime: Runtime, claim: Claim, given: Given, model: LinearModel | Reader, vectors: PoolVectors
-) -> Run | None:
+def _calibrate(runtime: Runtime, claim: Claim, given: Given, model: Asked, vectors: PoolVectors) -> Run | None:
     """The run with its threshold; None: it ends here, as a preview or for want of one."""
     run, project = given.run, given.project
     known = np.array(sorted(given.truth), dtype=np.int64)
@@ -96,14 +95,13 @@ def _calibrate(
         _confidences(said), np.array(right, dtype=bool), sample, error=run.error, certainty=run.certainty
     )
     share = float((sample >= found.confidence).mean()) if found.confidence is not None and len(sample) else 0.0
-    kept = replace(
-        run, threshold=found.confidence, known=found.known, above=found.above, wrong=found.wrong, share=share
-    )
+    facts: dict[str, Any] = {
+        "threshold": found.confidence, "known": found.known, "above": found.above, "wrong": found.wrong, "share": share
+    }  # fmt: skip
+    kept = replace(run, **facts)
 
     def write(unit: Unit) -> None:
-        machine.calibrated(
-            unit, run.id, threshold=found.confidence, known=found.known, above=found.above, wrong=found.wrong, share=share
-        )  # fmt: skip
+        machine.calibrated(unit, run.id, **facts)
         if found.confidence is None or run.preview:
             jobs.finish(unit, claim)
             state = "too_uncertain" if found.confidence is None else "proposed"
@@ -125,7 +123,7 @@ def _why_not(project: Project, run: Run) -> str:
     )
 
 
-def _some_open(runtime: Runtime, run: Run, model: LinearModel | Reader, vectors: PoolVectors) -> Int64:
+def _some_open(runtime: Runtime, run: Run, model: Asked, vectors: PoolVectors) -> Int64:
     """Open items drawn at random, ascending: the same for the same run, while nobody answers."""
     most = _BY_VECTORS if isinstance(model, LinearModel) else _BY_NETWORK if model.costly else _BY_WORDS
     answered = runtime.database.run(lambda unit: machine.answered(unit, run.project_id, 0, run.pool_count))
@@ -134,9 +132,7 @@ def _some_open(runtime: Runtime, run: Run, model: LinearModel | Reader, vectors:
     return np.sort(rng.choice(opened, min(most, len(opened)), replace=False))
 
 
-def _stretch(
-    runtime: Runtime, claim: Claim, given: Given, model: LinearModel | Reader, vectors: PoolVectors, start: int
-) -> int:
+def _stretch(runtime: Runtime, claim: Claim, given: Given, model: Asked, vectors: PoolVectors, start: int) -> int:
     """Label the next stretch and keep it, in one transaction with how far it is; where the next begins."""
     run, stop = given.run, min(start + _ROWS, given.run.pool_count)
     answered = runtime.database.run(lambda unit: machine.answered(unit, run.project_id, start, stop))
@@ -170,10 +166,14 @@ def _encoded(blocks: list[pool.Block], start: int, stop: int) -> Int64:
     return np.concatenate([np.empty(0, dtype=np.int64), *parts])
 
 
-def _leave(unit: Unit, claim: Claim, run: Run, start: int) -> None:
+def _leave(runtime: Runtime, claim: Claim, run: Run, start: int) -> None:
     """Others have their turn before this goes on."""
-    jobs.finish(unit, claim)
-    unit.send(MachineLabel(run_id=run.id, start=start), run.project_id)
+
+    def write(unit: Unit) -> None:
+        jobs.finish(unit, claim)
+        unit.send(MachineLabel(run_id=run.id, start=start), run.project_id)
+
+    runtime.database.run(write)
 
 
 def _finish(unit: Unit, claim: Claim, run_id: UUID) -> None:

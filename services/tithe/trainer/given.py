@@ -22,6 +22,7 @@ class Given:
     project: Project
     labels: Labels  #: of the pool
     held_out: Labels
+    control: int  #: labeled items of the control arm, which are not among these labels
     blocks: list[Block]
     vectors: PoolVectors
     previous: ModelRow | None

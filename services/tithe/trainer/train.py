@@ -38,7 +38,7 @@ def train_round(runtime: Runtime, message: TrainRound, claim: Claim) -> None:
     # Before the round goes on, whether or not there is a model: its scorers ask how far the nearest labeled item is.
     labeled.follow(
         runtime.database, current.project_id, [ordinal for ordinal, _ in given.labels], given.vectors,
-        watermark=current.watermark, label_count=current.label_count,
+        watermark=current.watermark, label_count=current.label_count, left_out=given.control,
     )  # fmt: skip
     _train(runtime, claim, given)
     labeled.tend(runtime.database, current.project_id, given.vectors, current.seed)
@@ -54,6 +54,7 @@ def _read(unit: Unit, runtime: Runtime, current: Round) -> Given:
         round=current,
         project=project,
         labels=[(ordinal, value) for ordinal, value in labels if ordinal not in control],
+        control=len({ordinal for ordinal, _ in labels} & control),
         held_out=answers.training_set(unit, project_id, current.watermark, "test"),
         blocks=blocks,
         vectors=PoolVectors(runtime.artifacts, blocks),
@@ -95,7 +96,7 @@ def _go_on(runtime: Runtime, claim: Claim, why: str) -> None:
 
 def _keep(runtime: Runtime, given: Given, fitted: Fitted, examples: int) -> Trained:
     """Write the model to disk, with what was measured of it."""
-    facts = {**fitted.model.facts(), **fitted.facts, "learner": given.project.learner}
+    facts = {**fitted.model.facts(), **fitted.facts, "learner": given.project.learner, "control": given.control}
     score, score_from = facts["score"], "cross_validation" if given.project.learner == "linear" else "held_out"
     if fitted.test is not None:
         facts["test"] = fitted.test

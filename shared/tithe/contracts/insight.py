@@ -147,7 +147,8 @@ class RoundPage(Told):
 class HistoryPoint(Told):
     """One point of the learning curve."""
 
-    labels: int
+    labels: int = Field(description="labeled items, the control arm's among them: what was paid for")
+    control: int = Field(default=0, description="of these the control arm's, which the model never saw")
     score: float | None
     score_from: str | None = Field(
         description="test_set, cross_validation, or held_out: a part of the labels, kept from a tuned transformer"

@@ -107,7 +107,7 @@ def _pages(database: Database, of: LabeledSet) -> Iterator[Page]:
 
 def follow(
     database: Database, project_id: UUID, ordinals: Sequence[int], vectors: PoolVectors, *, watermark: int,
-    label_count: int,
+    label_count: int, left_out: int = 0,
 ) -> int:  # fmt: skip
     """Bring the vectors of every item that is labeled up to a round's watermark; how many were missing.
 
@@ -128,15 +128,23 @@ def follow(
         The pool's, of every block that is ready.
     watermark, label_count
         The round's: the number of its last answer, and the labels counted when it was requested.
+    left_out
+        Labeled items of the control arm, which are not among them.
     """
     wanted: Ordinals = np.array(list(dict.fromkeys(ordinals)), dtype=np.int64)
     if not vectors.dimension:
         return 0
-    return database.run(lambda unit: _follow(unit, project_id, wanted, vectors, watermark, label_count))
+    return database.run(lambda unit: _follow(unit, project_id, wanted, vectors, watermark, label_count, left_out))
 
 
 def _follow(
-    unit: Unit, project_id: UUID, wanted: Ordinals, vectors: PoolVectors, watermark: int, label_count: int
+    unit: Unit,
+    project_id: UUID,
+    wanted: Ordinals,
+    vectors: PoolVectors,
+    watermark: int,
+    label_count: int,
+    left_out: int,
 ) -> int:
     if not len(wanted) and labeled.read(unit, project_id) is None:
         return 0
@@ -157,7 +165,7 @@ def _follow(
     added = seq - held.seq
     labeled.note(
         unit, held, seq=seq, vectors=held.vectors + added - removed, watermark=watermark,
-        label_count=label_count, waiting=waiting, void=removed > 0,
+        label_count=label_count, waiting=waiting, left_out=left_out, void=removed > 0,
     )  # fmt: skip
     return added
 

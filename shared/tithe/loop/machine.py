@@ -110,21 +110,20 @@ def compared(value: Any) -> Any:
     return frozenset(one if isinstance(one, str) else (one["start"], one["end"], one["label"]) for one in value)
 
 
-def judged(unit: Unit, project: Project, run: Run) -> tuple[str, AuditState | None]:
-    """The run's state and its audit as people's answers say by now; the row is brought up to it.
+def judged(unit: Unit, project: Project, run: Run) -> tuple[Run, AuditState | None]:
+    """The run and its audit as people's answers say by now; the row is brought up to it.
 
     The audit fails a run whose bound it contradicts: with the run's certainty, more than the error that is allowed is
     wrong. One that nobody could answer fails too: it shows nothing.
     """
     if run.labeled_at is None:
-        return run.state, None
+        return run, None
     audit = audit_of(project, run, machine.audit(unit, run.id))
-    if run.state not in JUDGED:
-        return run.state, audit
-    state = "auditing" if audit.waiting else verdict(run, audit)
-    if state != run.state:
-        machine.settle(unit, run.id, state)
-    return state, audit
+    if run.state in JUDGED:
+        state = "auditing" if audit.waiting else verdict(run, audit)
+        if state != run.state and machine.settle(unit, run.id, state):
+            run = run_of(unit, project.id, run.id)
+    return run, audit
 
 
 def verdict(run: Run, audit: AuditState) -> str:

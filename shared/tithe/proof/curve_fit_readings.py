@@ -26,6 +26,8 @@ _APART, _APART_ITEMS, _LEAST_APART = np.array([0.1, 0.2]), 20.0, np.array([0.01,
 _SEEN = 100.0
 #: Rounds a curve is read at; of more, those evenly apart in log labels.
 _ROUNDS = 40
+#: A curve's shape is believed over this factor of labels: what a model of a few labels scored says little of now.
+_SPAN, _LEAST_ROUNDS = 16, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,11 @@ def read(points: Points) -> Readings:
 
 
 def _kept(points: Points) -> list[tuple[int, Tally]]:
-    """In the order of labels, up to the last point's (withdrawn labels make older points lie beyond it)."""
+    """The last point and those before it, in the order of labels: not those beyond it (labels may be withdrawn)."""
     now = points[-1][0]
     past = sorted((point for point in points[:-1] if 1 <= point[0] <= now), key=lambda point: point[0])
+    near = [point for point in past if point[0] * _SPAN >= now]
+    past = near if len(near) >= _LEAST_ROUNDS - 1 else past[1 - _LEAST_ROUNDS :]
     if len(past) >= _ROUNDS:
         at = np.log([count for count, _ in past])
         wanted = np.linspace(at[0], at[-1], _ROUNDS - 1)

@@ -19,19 +19,19 @@ from tithe.choosing.slipped_in import Slice, slipped_in
 from tithe.choosing.worth_asking import worth_asking
 from tithe.learners.linear_model import LinearModel
 from tithe.learners.protocol import Float32
+from tithe.loop.folding import fold
 from tithe.policy import ready_depth, shard_rows
 from tithe.proof import draw
 from tithe.rehearsal.problem import Rows
 from tithe.rehearsal.settings import Mix
 from tithe.strategies.arrays import Float64, Int64
 from tithe.strategies.catalog import lookup
-from tithe.strategies.distances import Distances
 from tithe.strategies.strategy import Needs
 
 CONTROL = "control"
 #: Sets that are chosen one after the other, so that the first are the same however many are asked for; with scores
 #: they always are. Asking for few is many times faster.
-_ONE_BY_ONE = {"variance_reduction", "badge", "falcun", "coverage", "max_herding", "uncertainty_herding"}
+_ONE_BY_ONE = {"variance_reduction", "badge", "falcun", "max_herding", "uncertainty_herding"}
 #: Heads of a committee, as many as a trainer's settings have it.
 _MEMBERS = 5
 #: Rows a round asks a model about where each answer is a network's pass, as a scorer's settings have it.
@@ -165,4 +165,6 @@ def _considered(shard: Shard, model: Any, vectors: Float32, trained: Int64) -> I
 
 def _nearest(rows: Float32, known: Float32) -> Float64:
     """Euclidean distance of each row to the nearest labeled one; infinity where nothing is labeled."""
-    return np.sqrt(Distances(rows).nearest(known)[1]) if len(known) else np.full(len(rows), np.inf)
+    distances = np.full(len(rows), np.inf, dtype=np.float32)
+    fold(distances, rows, known)
+    return distances.astype(np.float64)

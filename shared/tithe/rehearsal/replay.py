@@ -49,7 +49,7 @@ def replay(stage: Stage, settings: Settings, strategy: Mix, seed: int, full: flo
         The seed's full-pool score, in the metric of the settings.
     """
     problem = problem_of(stage, settings, seed)
-    run = _Run(problem, settings, strategy)
+    run = Course(problem, settings, strategy)
     for number in range(settings.rounds):
         run.label(number)
         run.learn(number + 1)
@@ -63,8 +63,8 @@ def replay(stage: Stage, settings: Settings, strategy: Mix, seed: int, full: flo
     return told
 
 
-class _Run:
-    """A run as it goes."""
+class Course:
+    """A run as it goes: label, learn, label, learn."""
 
     def __init__(self, problem: Problem, settings: Settings, strategy: Mix) -> None:
         self.problem, self.settings, self.strategy = problem, settings, strategy

@@ -83,10 +83,12 @@ def _praise(report: Mapping[str, Any], best: Mapping[str, Any], share: float, *,
     random_said = f"random with {theirs:,.0f}" if theirs else f"random not with {random['curve']['labels'][-1]:,}"
     what = best["name"] if best["name"] != DEFAULT else f"the product's default ({best['strategy']})"
     interval = "" if ratio["low"] is None else f", 90 % interval {_range(ratio)}"
-    words = [
+    bound = f"{ratio['bound']} " if ratio["bound"] else ""
+    first = (
         f"{what[0].upper()}{what[1:]} reached {share:.0%} of the full-pool score with {labels:,.0f} labels, "
-        f"{random_said} ({(ratio['bound'] + ' ') if ratio['bound'] else ''}{ratio['median']:.1f}x{interval}): take it."
-    ]
+        f"{random_said} ({bound}{ratio['median']:.1f}x{interval}): take it."
+    )
+    words = [first]
     if not sure:
         seeds = len(report["settings"]["seeds"])
         words.append(f"{seeds} seeds are too few for an interval: this is a hint, no finding. Say --seeds 5 or more.")
@@ -102,10 +104,11 @@ def _money(report: Mapping[str, Any], labels: float, theirs: float | None) -> li
     if price is None:
         return []
     saved = "" if theirs is None else f" Random costs {theirs * price:,.2f}: {(theirs - labels) * price:,.2f} saved."
-    return [
+    words = (
         f"At your {pool:,} items and {price:g} {currency} a label, labeling everything costs {pool * price:,.2f} "
         f"{currency}, these {labels:,.0f} labels {labels * price:,.2f}.{saved}"
-    ]
+    )
+    return [words]
 
 
 def _rest(report: Mapping[str, Any], best: Mapping[str, Any], share: float) -> list[str]:
@@ -141,7 +144,8 @@ def _errors(report: Mapping[str, Any]) -> list[str]:
     if told is None:
         return []
     lost = told["points_lost"]["median"]
-    return [
+    words = (
         f"With {rate:.0%} wrong answers the score of every label of the pool is {100 * abs(lost):.1f} points "
         f"{'lower' if lost >= 0 else 'higher'} than with none: targets are shares of the score with wrong answers."
-    ]
+    )
+    return [words]

@@ -146,12 +146,21 @@ def remove(unit: Unit, held: LabeledSet, gone: Ordinals) -> int:
 
 
 def note(
-    unit: Unit, held: LabeledSet, *, seq: int, vectors: int, watermark: int, label_count: int, waiting: int, void: bool
+    unit: Unit,
+    held: LabeledSet,
+    *,
+    seq: int,
+    vectors: int,
+    watermark: int,
+    label_count: int,
+    waiting: int,
+    left_out: int,
+    void: bool,
 ) -> None:
     """Say what the set covers now; `void`: a vector left. The caller holds the set."""
     unit.run(
         "labeled.note", project_id=held.project_id, seq=seq, vectors=vectors, watermark=watermark,
-        label_count=label_count, waiting=waiting, void=void,
+        label_count=label_count, waiting=waiting, left_out=left_out, void=void,
     )  # fmt: skip
 
 

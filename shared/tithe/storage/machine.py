@@ -114,7 +114,7 @@ def answered(unit: Unit, project_id: UUID, start: int, stop: int) -> Ordinals:
 def write(
     unit: Unit, run_id: UUID, start: int, stop: int, *, considered: int, labels: Sequence[tuple[int, Any, float]]
 ) -> bool:
-    """Keep the labels ``(ordinal, value, confidence)`` of items [start, stop), once; False: not from here, or no more."""
+    """Keep the labels ``(ordinal, value, confidence)`` of [start, stop), once; False: not from here, or no more."""
     moved = unit.run(
         "machine.advance", id=run_id, start=start, stop=stop, considered=considered, labeled=len(labels)
     )  # fmt: skip
@@ -163,7 +163,7 @@ def withdraw(unit: Unit, run_id: UUID) -> bool:
 
 
 def settle(unit: Unit, run_id: UUID, state: str) -> bool:
-    """Keep what the audit says by now: auditing, accepted or failed; False: it said so before, or the run is elsewhere."""
+    """Keep what the audit says by now: auditing, accepted or failed; False: it said so before, or the run ended."""
     return unit.run("machine.settle", id=run_id, state=state) == 1
 
 

@@ -98,7 +98,7 @@ def purge_slice(unit: Unit, after_seconds: float, rows: int = 20_000) -> tuple[U
     if project_id is None:
         return None
     unit.value("projects.allow_purge")
-    for table in ("answers", "annotations", "tasks", "leases", "vectors", "items"):
+    for table in ("answers", "annotations", "tasks", "leases", "vectors", "machine", "items"):
         if unit.run(f"projects.purge_{table}", id=project_id, rows=rows):
             return project_id, False
     unit.run("projects.purge", id=project_id)

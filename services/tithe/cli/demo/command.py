@@ -138,6 +138,7 @@ def _runtime(stack: Stack, options: DemoOptions) -> Iterator[Runtime]:
 def _tell(outcome: Outcome, stack: Stack, console: Console) -> None:
     """The files, the table, and where to look further."""
     from tithe.cli.demo import plot, report
+    from tithe.cli.demo.report import proof_lines
 
     path = report.write(outcome, outcome.options.out)
     console.print(report.table(outcome))
@@ -156,6 +157,7 @@ def _tell(outcome: Outcome, stack: Stack, console: Console) -> None:
     memory = f"{board.memory_mb:,.0f} MB of memory at the peak ({outcome.memory_measured_as}, all processes)"
     lines = [
         f"batches: half within {ledger.wait_ms(0.5)} ms, 99 % within {ledger.wait_ms(0.99)} ms",
+        *proof_lines(outcome),
         f"double hand-outs: {ledger.double_handouts}; labels lost: {outcome.lost_labels}; invariants: {invariants}",
         *([f"{options.kill} was killed with -9 midway and restarted"] if options.kill else []),
         f"{board.seconds:.0f} s, {memory}",

@@ -17,7 +17,7 @@ _FROM, _AT_LATEST = 0.4, 0.6
 def killable(scorers: int) -> list[str]:
     """Names of the processes a demo has."""
     numbered = [f"scorer-{number}" for number in range(1, scorers + 1)]
-    return ["gateway", "trainer", *numbered, "sync", "keeper", "flower", "postgres", "valkey"]
+    return ["gateway", "trainer", *numbered, "prover", "sync", "keeper", "flower", "postgres", "valkey"]
 
 
 class Killer:

