@@ -2,8 +2,8 @@
 
 Run by ``make bench-quality``, in an environment that has both libraries. Looks for labeled sets in the folder
 ``TITHE_BENCH_DATA`` or ``--data`` names (``learning_curves/sets.py`` says what it holds); a set that is not there is
-left out. Curves are kept as they are made, seed by seed, so that an interrupted run goes on where it was and a report of
-what there is can be written at any time (``--page``).
+left out. Curves are kept as they are made, seed by seed, so that an interrupted run goes on where it was and a report
+of what there is can be written at any time (``--page``).
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _write(made: Mapping[Job, Mapping[str, Any]], *, quick: bool) -> None:
     """The page, its pictures and the curves it is made of; the short form is only printed."""
     curves = [dict(row) for job, row in made.items() if (job.set == "digits") == quick]
     if quick:
-        print(quality_page.written(curves, {}, {"same_choice": same_choice.measured()}))
+        print(quality_page.written(curves))
         return
     facts = {
         "machine": {"cores": os.cpu_count(), "processor": _processor(), "python": platform.python_version()},

@@ -314,7 +314,7 @@ def compile_pins(venv: Path, *, upgrade: bool) -> None:
         children.forward_settings()
         for local in ("UV_INDEX", "UV_INDEX_STRATEGY", "UV_FIND_LINKS"):
             children.environ.pop(local, None)  # one machine's extra folders must not decide what everyone installs
-        running = ["--extra", "embedded", "--extra", "demo"]
+        running = ["--extra", "embedded"]
         for wanted in (
             [*sources, *running, "--extra", "text", "--extra", "dev", "-o", PINS["dev"]],  # not a benchmark's peers
             [*sources, *running, "--extra", "text", "-c", PINS["dev"], "-o", PINS["text"]],

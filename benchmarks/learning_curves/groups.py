@@ -39,7 +39,7 @@ class Entry:
     controlled
         Whether the default is followed with its control arm, too.
     far
-        Labels to which the default, its control arm and margin are followed where 90 % is beyond the set's own limit.
+        Labels to which the default, without its control arm, is followed where 90 % is beyond the set's own limit.
     """
 
     set: LabeledSet
@@ -64,7 +64,7 @@ class Entry:
         """Labels to which a strategy is followed."""
         if strategy == RANDOM:
             return self.set.limit * (FURTHER_IF_LARGE if self.large else FURTHER)
-        return self.far if self.far and strategy in (DEFAULT, CONTROLLED, "peer: margin") else self.set.limit
+        return self.far if self.far and strategy == DEFAULT else self.set.limit
 
 
 @dataclass(frozen=True)

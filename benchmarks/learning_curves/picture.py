@@ -10,7 +10,7 @@ import numpy as np
 
 _SHOWN = {"default": ("Tithe's default", "#d1495b", 2.4), "random": ("random", "#8d99ae", 1.6)}
 _TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
-_OTHERS = ["#2e86ab", "#3b7a57", "#edae49", "#6c4f9e", "#996633"]
+_OTHERS = ["#2e86ab", "#3b7a57", "#edae49", "#6c4f9e", "#996633", "#d66ba0", "#4a4e69"]
 
 
 def draw(curves: Sequence[Mapping[str, Any]], path: Path, metrics: Mapping[str, str], head: str = "tithe") -> None:

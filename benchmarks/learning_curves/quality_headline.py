@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from learning_curves.groups import CONTROLLED, DEFAULT, EVERYTHING, GROUPS, RANDOM, Entry
-from learning_curves.quality_rows import Curve, by_strategy, middle, needed, of_seeds, ratio
+from learning_curves.groups import CONTROL, CONTROLLED, DEFAULT, EVERYTHING, GROUPS, RANDOM, Entry
+from learning_curves.quality_cells import times
+from learning_curves.quality_rows import Curve, by_strategy, last, middle, needed, of_seeds, ratio
 
 _CLASSIC = "90 % of the quality with 15 to 20 % of the labels; 5 to 10 times fewer labels at equal quality"
 
@@ -29,23 +29,24 @@ def _there(curves: Sequence[Curve], entry: Entry) -> bool:
 
 
 def _large(curves: Sequence[Curve], entry: Entry) -> Iterator[str]:
-    """Labels for 90 % of full, as a share of the pool, with the control arm where it was run."""
+    """Labels for 90 % of full, as a share of the pool, with the control arm where it was followed so far."""
     found, metric = by_strategy(curves, entry.set.name), entry.set.metric
     full = of_seeds(found[EVERYTHING], found[RANDOM])
     pool = next(iter(full.values()))["pool"]
-    ours = CONTROLLED if CONTROLLED in found else DEFAULT
-    told = []
-    for name, words in (
-        (ours, "the default, its control labels counted," if ours == CONTROLLED else "the default"),
-        (RANDOM, "random"),
-    ):
-        at = middle(list(needed(found[name], of_seeds(full, found[name]), metric, 0.9).values()))
-        end = min(curve["labels"][-1] for curve in found[name].values())
-        told.append(
-            f"{words} takes {at:,.0f} labels, {at / pool:.1%} of the pool"
-            if np.isfinite(at)
-            else f"{words} has not arrived after {end:,}"
-        )
+
+    def at(name: str) -> float:
+        return middle(list(needed(found[name], of_seeds(full, found[name]), metric, 0.9).values()))
+
+    ours, rival = at(CONTROLLED) if CONTROLLED in found else math.inf, at(RANDOM)
+    words = "the default, its control labels counted,"
+    if not math.isfinite(ours):  # that curve ends before: what is set aside is a known share
+        ours, words = at(DEFAULT) / (1 - CONTROL), "the default, control labels reckoned in,"
+    told = [
+        f"{who} takes {labels:,.0f} labels, {labels / pool:.1%} of the pool"
+        if math.isfinite(labels)
+        else f"{who} has not arrived after {last(found[name]):,.0f}"
+        for who, labels, name in ((words, ours, DEFAULT), ("random", rival, RANDOM))
+    ]
     yield (
         f"- **{entry.set.name}** ({pool:,} texts): for 90 % of full quality {'; '.join(told)}. "
         f"15 to 20 % would be {0.15 * pool:,.0f} to {0.2 * pool:,.0f}."
@@ -54,25 +55,17 @@ def _large(curves: Sequence[Curve], entry: Entry) -> Iterator[str]:
 
 def _ratios(curves: Sequence[Curve], entry: Entry) -> str:
     """One set's ratios, without and with the control arm."""
-    from learning_curves.quality_page import times
-
     found, metric = by_strategy(curves, entry.set.name), entry.set.metric
     full, base = of_seeds(found[EVERYTHING], found[RANDOM]), found[RANDOM]
 
     def told(name: str) -> str:
-        cells = []
+        mine, cells = found[name], []
         for target in (0.90, 0.95, 0.98):
-            got = ratio(
-                needed(found[name], of_seeds(full, found[name]), metric, target),
-                needed(base, full, metric, target),
-                (_end(found[name]), _end(base)),
-            )
-            cells.append("neither arrives" if got is None else times(got))
+            of = needed(mine, of_seeds(full, mine), metric, target)
+            got = ratio(of, needed(base, full, metric, target), (last(mine), last(base)))
+            never = f"not within {last(mine):,.0f}"
+            cells.append(never if got is None or got.at_most else times(got))
         return " / ".join(cells)
 
     controlled = f"; with the control arm {told(CONTROLLED)}" if CONTROLLED in found else ""
     return f"  - {entry.set.name}: {told(DEFAULT)}{controlled}"
-
-
-def _end(curves: Mapping[int, Curve]) -> float:
-    return float(min(curve["labels"][-1] for curve in curves.values()))

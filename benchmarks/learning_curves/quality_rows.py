@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import t as student
 
+from learning_curves.groups import EVERYTHING
 from learning_curves.table import area, interval, labels_for
 
 Curve = Mapping[str, Any]
@@ -144,9 +145,19 @@ def mean_area(curves: Curves, metric: str, end: float) -> float:
     return float(np.mean([area(cut(curve, end), metric) for curve in curves.values()]))
 
 
+def last(curves: Curves) -> float:
+    """The label count to which every one of them goes."""
+    return float(min(curve["labels"][-1] for curve in curves.values()))
+
+
 def by_strategy(curves: Sequence[Curve], name: str) -> dict[str, dict[int, Curve]]:
     """One set's curves: strategy to seed to curve; of several lengths of one curve the longest."""
     found: dict[str, dict[int, Curve]] = {}
     for curve in sorted((one for one in curves if one["set"] == name), key=lambda one: one["limit"]):
         found.setdefault(curve["strategy"], {})[curve["seed"]] = curve
     return found
+
+
+def shared_end(found: Mapping[str, Curves]) -> float:
+    """The label count to which all of a set's curves go, by strategy and seed; full-pool scores are no curves."""
+    return min(last(curves) for name, curves in found.items() if name != EVERYTHING)

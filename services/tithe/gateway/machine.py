@@ -111,7 +111,7 @@ def _check_may_leave(run: Run, audit: AuditState | None, *, anyway: bool) -> Non
 
 
 def _look(unit: Unit, project: Project, run: Run) -> MachineRun:
-    return told(run, *labelings.judged(unit, project, run))
+    return told(*labelings.judged(unit, project, run))
 
 
 def told(run: Run, audit: AuditState | None) -> MachineRun:

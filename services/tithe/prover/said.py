@@ -90,7 +90,7 @@ class Spans:
         """One row an entity."""
         flat = [(row, *one) for row, some in enumerate(self.found) for one in sorted(some)]
         return {
-            "ordinals": self.ordinals, "spans": np.array(flat, dtype=np.int32).reshape(len(flat), 4), "doubt": self.doubt
+            "ordinals": self.ordinals, "spans": np.array(flat, dtype=np.int32).reshape(-1, 4), "doubt": self.doubt
         }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from tithe.proof.tallies import Metric, Tally, shared_rows
 
 #: Below so many rounds or labeled control items nothing is said: the answer would be the prior's alone.
 MIN_ROUNDS, MIN_ITEMS = 3, 10
+#: Of macro-F1 also below so many a class: with fewer (77 classes, 300 items) intervals were measured not to hold.
+MIN_ITEMS_A_CLASS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _lack(points: Points) -> str:
         return f"a curve needs {MIN_ROUNDS} rounds of different label counts, there are {rounds}"
     tallies = [tally for _, tally in points]
     items = len(shared_rows(tallies))
-    needed = max(MIN_ITEMS, _classes(tallies[-1]))
+    needed = max(MIN_ITEMS, _for_classes(tallies[-1]))
     if items < needed:
         return f"a curve needs {needed} labeled control items, there are {items}: label on, or raise the control share"
     if tallies[-1].metric == "entity_f1" and not any(tally.seen.any() for tally in tallies):
@@ -135,9 +137,8 @@ def _lack(points: Points) -> str:
     return ""
 
 
-def _classes(tally: Tally) -> int:
-    """Of macro-F1: with less than an item a class it says next to nothing."""
-    return tally.seen.shape[1] // 3 if tally.metric == "macro_f1" else 1
+def _for_classes(tally: Tally) -> int:
+    return MIN_ITEMS_A_CLASS * (tally.seen.shape[1] // 3) if tally.metric == "macro_f1" else 0
 
 
 def _gain(count: int, gain: Mixture, level: float, price: float | None) -> Gain:

@@ -1,9 +1,9 @@
 """What learning curves may look like: many plausible ones, drawn before a label is seen.
 
-Two families, because no one shape fits all: errors that fall as a power of the labels towards a floor, and log-odds of an
-error that fall with the logarithm of the labels, slower and slower. Both are written relative to a reference size, where
-the data speak loudest. The spread of shapes is wide enough for the random curves of eight very different sets
-(benchmarks/proof_savings.py checks it).
+Two families, because no one shape fits all: errors that fall as a power of the labels towards a floor, and log-odds of
+an error that fall with the logarithm of the labels, slower and slower. Both are written relative to a reference size,
+where the data speak loudest. The spread of shapes was set by hand, wide, with the random curves of the eight sets of
+benchmarks/proof_savings.py in view; it was fitted to none of them, and proved on no set that was not looked at.
 
 References
 ----------
@@ -19,7 +19,7 @@ import numpy as np
 from tithe.proof.tallies import Bool, Float64
 
 _LEAST, _MOST = 1e-4, 1 - 1e-4
-#: Twice as far is as far as anybody can look; keeps powers finite.
+#: Times the reference: what lies beyond is as good as never.
 _FAR = 1e9
 
 
@@ -55,10 +55,11 @@ class Curves:
     power
         bool, shape (P,): which are of the first family.
     speed
-        float64, shape (P,), positive: the power; in the second family the fall of the log-odds for each e-fold of labels, at
-        the reference.
+        float64, shape (P,), positive: the power; in the second family the fall of the log-odds for each e-fold of
+        labels, at the reference.
     bend
-        float64, shape (P,): the share of the error that no labels take away; in the second family how fast the fall slows.
+        float64, shape (P,): the share of the error that no labels take away; in the second family how fast the fall
+        slows.
     """
 
     reference: float
@@ -87,7 +88,9 @@ class Curves:
         never = np.where(self.power, left <= 0, left_slowing <= 0)
         # a curve of the second family that speeds up has a flat start: above it, no labels are enough
         ratio = np.where(never, np.where(~self.power & (self.bend < 0), -np.inf, np.inf), ratio)
-        labels: Float64 = np.where(ratio > np.log(_FAR), np.inf, self.reference * np.exp(np.minimum(ratio, np.log(_FAR))))
+        labels: Float64 = np.where(
+            ratio > np.log(_FAR), np.inf, self.reference * np.exp(np.minimum(ratio, np.log(_FAR)))
+        )
         return labels
 
 

@@ -26,7 +26,9 @@ LEAST_OF_CLASS = 5
 _OF_CLASS = 5.0  #: of a class's expected counts, in labels that touch the class
 _OF_WEIGHT = 20.0  #: that expectations are worth their full weight
 _OF_VARIANCE = 10.0  #: of the variance a right model would leave
-
+#: Labels with expectations are worth at most so many times the labels: the most that was found of models that were
+#: right about themselves, and a bound on those that are certain of everything and have not been caught yet.
+_MOST_WORTH = 1.5
 #: Scores nearer to 0 or 1 than this are taken for that near where variances are compared.
 _NEAREST = 1e-3
 
@@ -125,8 +127,8 @@ def estimate(tally: Tally, *, level: float = 0.95, class_names: Sequence[str] | 
 
 
 def _telling(tally: Tally) -> int:
-    """Labeled items that say anything: without an entity found or marked one says nothing."""
-    return int(tally.seen.any(axis=1).sum())
+    """Labeled items that say anything: alone, one without an entity found or marked says nothing."""
+    return len(tally.rows) if tally.expected is not None else int(tally.seen.any(axis=1).sum())
 
 
 def _lacking(tally: Tally, telling: int, class_names: Sequence[str] | None) -> str | None:
@@ -140,16 +142,16 @@ def _lacking(tally: Tally, telling: int, class_names: Sequence[str] | None) -> s
     if tally.metric != "macro_f1" or tally.expected is not None:
         return None
     touched = np.logical_or(*np.split(tally.seen > 0, 3, axis=1)[1:]).sum(axis=0)
-    few = np.flatnonzero((touched > 0) & (touched < LEAST_OF_CLASS))
+    few = np.flatnonzero(touched < LEAST_OF_CLASS)
     if not len(few):
         return None
     rarest = int(few[touched[few].argmin()])
-    name = class_names[rarest] if class_names else f"class {rarest}"
-    more = -(-(LEAST_OF_CLASS - int(touched[rarest])) * len(tally.rows) // int(touched[rarest]))
-    others = f", so have {len(few) - 1} other classes" if len(few) > 1 else ""
+    name, has, of = class_names[rarest] if class_names else f"class {rarest}", int(touched[rarest]), len(tally.rows)
+    others = f" (and so with {len(few) - 1} more)" if len(few) > 1 else ""
+    more = f"about {-(-(LEAST_OF_CLASS - has) * of // has)} more control labels" if has else "many more control labels"
     return (
-        f"{name} has {touched[rarest]} of {len(tally.rows)} control labels, {LEAST_OF_CLASS} are needed{others}: about "
-        f"{more} more control labels, or a larger control share, would give an interval"
+        f"{name} is in {has} of {of} control labels, an interval needs {LEAST_OF_CLASS}{others}: {more}, or a larger "
+        f"control share, would help"
     )
 
 
@@ -208,7 +210,7 @@ def _assisted(tally: Tally, raw: Float64) -> _Found:
     variance = _residual_variance(left, *quality_expected.spread(expected, slope, weight, single=single))
     drawn = float((weight * all_ + expected @ known).var()) / len(expected)
     near = float(np.clip(at, _NEAREST, 1 - _NEAREST))
-    return _Found(score, near * (1 - near) / (variance / m + drawn), weight)
+    return _Found(score, min(near * (1 - near) / (variance / m + drawn), _MOST_WORTH * m), weight)
 
 
 def _about(tally: Tally, expected: Float64, everywhere: Float64) -> Float64:

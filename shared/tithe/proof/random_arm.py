@@ -1,8 +1,8 @@
 """Random's own learning curve, out of the control labels alone.
 
-The control arm's labels are a random sample of the pool. So the product's learner, fitted to parts of them and tried on the
-rest, shows what randomly chosen labels would have bought: up to as many as there are. `tithe.proof.savings` carries on
-from there.
+The control arm's labels are a random sample of the pool. So the product's learner, fitted to parts of them and tried on
+the rest, shows what randomly chosen labels would have bought: up to as many as there are. `tithe.proof.savings` carries
+on from there.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class RandomArm:
 def plan(rows: Int64, seed: int, *, fits: int = 20) -> list[Int64]:
     """Which labels to fit to: about geometric sizes up to four fifths of them, `FOLDS` times each.
 
-    The repeats of a size are windows of one shuffled circle: small ones share no label, the largest are the usual folds, and
-    every label is left out at least once.
+    The repeats of a size are windows of one shuffled circle: small ones share no label, the largest are the usual
+    folds, and every label is left out at least once.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class _Size:
         places = np.searchsorted(tally.rows, rows)
         seen = tally.seen[places] * out[:, None]
         self.fits += 1
-        self._times = out + (0.0 if self._times is None else self._times)
+        self._times = out.astype(np.float64) if self._times is None else self._times + out
         self._seen = seen + (0.0 if self._seen is None else self._seen)
         if tally.expected is not None:
             expected = tally.expected[rows] * out[:, None]

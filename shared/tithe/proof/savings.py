@@ -1,8 +1,10 @@
 """What choosing saved: labels at random that would have reached the same score, less the labels paid for.
 
-Random's own curve (`tithe.proof.random_arm`) ends at the few control labels there are, far below the labels in all. So it is
-carried on by many curves that learning curves may follow (`tithe.proof.curve_prior`), each weighed by how well it fits; what
-they disagree on is the interval. It is wide where the control arm is small, and says so rather than guess.
+Random's own curve (`tithe.proof.random_arm`) ends at the few control labels there are, far below the labels in all. So
+it is carried on by many curves that learning curves may follow (`tithe.proof.curve_prior`), each weighed by how well it
+fits; what they disagree on is the interval. It is wide where the control arm is small, often too wide to be of use, and
+says so rather than guess. Narrower is the same question of an earlier model, one of about as many labels as random's
+largest fit: there no curve is carried on far.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ _DRAWN, _KEPT = 20_000, 4_000
 WORTH = 0.05
 #: How far a model of so many random labels is from the mean of its kind, in log-odds: this, and more below 100 labels.
 _TRAINING_SPREAD, _TRAINING_SPREAD_FEW = 0.06, 6.0
-#: How far curves of real learners are from any smooth one, in log-odds: anywhere, and by each e-fold below the largest fit.
+#: How far real learners' curves are from any smooth one, in log-odds: anywhere, and each e-fold below the largest fit.
 _WIGGLE, _WIGGLE_BELOW = 0.05, 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """One measurement. Intervals hold the truth in at least `level` of all cases, minus what the curves leave out.
+    """One measurement. Intervals are of the stated level as far as learning curves look like `curve_prior`'s.
 
     Attributes
     ----------
@@ -151,8 +153,10 @@ def _posterior(compared: Paired, rng: np.random.Generator) -> tuple[curve_prior.
     count = len(compared.sizes)
     observed, reference = compared.scores, float(compared.sizes[-1])
     noise = compared.covariance + np.diag(np.append(_spread_of_fits(compared), 0.0))
-    middle = curve_prior.log_odds(observed[count - 1 : count])[0]
-    width = 2 * np.sqrt(noise[count - 1, count - 1]) / max(observed[count - 1] * (1 - observed[count - 1]), 0.01)
+    # the rule of succession: a few labels all right, or all wrong, are no proof of the next
+    largest = (observed[count - 1] * compared.labels + 1) / (compared.labels + 2)
+    middle = curve_prior.log_odds(np.array([largest]))[0]
+    width = 2 * np.sqrt(noise[count - 1, count - 1]) / (largest * (1 - largest))
     step = rng.standard_normal(_DRAWN)
     drawn = curve_prior.draw(rng, _DRAWN, reference, middle + width * step)
     randoms = curve_prior.score_at(drawn.at(compared.sizes.astype(np.float64)))

@@ -129,8 +129,8 @@ def _accuracy_of(model: _Columns) -> _Columns:
 def _estimate(metric: Metric, model: _Columns) -> tuple[float, Float64, Float64]:
     """The score, and each control label's pull on it, apart for what was seen and for what was merely expected.
 
-    A difference estimator: what the model expects of all drawn items, put right by how far the labels differ from it; as
-    much of it as the labels bear out.
+    A difference estimator: what the model expects of all drawn items, put right by how far the labels differ from it;
+    as much of it as the labels bear out.
 
     References
     ----------
@@ -158,8 +158,11 @@ def _slope(metric: Metric, means: Float64, step: float = 1e-5) -> Float64:
 def _covariance(influence: Float64, guessed: Float64, drawn: int) -> Float64:
     """Of the scores' errors, from pulls of shape (S + 1, m).
 
-    Where models never disagree on these few items, they may on the next: each gets half an item's worth on its own.
+    Where models never disagree on these few items, they may on the next: each gets one item's worth on its own.
     """
     count = influence.shape[1]
-    unseen = 0.5 / count**2 * np.eye(len(influence))
-    return influence @ influence.T / (count * (count - 2)) + guessed @ guessed.T / (count * drawn) + unseen
+    unseen = np.eye(len(influence)) / count**2
+    covariance: Float64 = (
+        influence @ influence.T / (count * (count - 2)) + guessed @ guessed.T / (count * drawn) + unseen
+    )
+    return covariance

@@ -81,14 +81,14 @@ def _gain(one: Savings) -> bool:
 
 def _toward(share: float, to: float, one: Savings) -> str:
     return (
-        f"Random's share of the mix went from {share:.0%} to {to:.0%}: {IN_A_ROW} measurements in a row saw no gain from "
-        f"choosing. That it takes away {WORTH:.0%} of random's errors has a probability of {one.worth:.0%} "
+        f"Random's share of the mix went from {share:.0%} to {to:.0%}: {IN_A_ROW} measurements in a row saw no gain "
+        f"from choosing. That it takes away {WORTH:.0%} of random's errors has a probability of {one.worth:.0%} "
         f"({one.control:,} control labels)."
     )
 
 
 def _back(share: float, to: float, one: Savings) -> str:
     return (
-        f"Random's share of the mix went back from {share:.0%} to {to:.0%}: {IN_A_ROW} measurements in a row saw a gain from "
-        f"choosing, now with a probability of {one.gain:.0%} ({one.control:,} control labels)."
+        f"Random's share of the mix went back from {share:.0%} to {to:.0%}: {IN_A_ROW} measurements in a row saw a "
+        f"gain from choosing, now with a probability of {one.gain:.0%} ({one.control:,} control labels)."
     )

@@ -63,7 +63,7 @@ def test_macro_f1_asks_for_control_labels_by_the_class():
     sure = np.full((15, 20), 0.05)
     every = np.eye(20, dtype=bool)[np.arange(15)]
     points = [(n, of_classes("macro_f1", sure, every, np.arange(15), every, single=True)) for n in (100, 200, 300)]
-    assert "needs 20 labeled control items, there are 15" in advise(points).missing
+    assert "needs 100 labeled control items, there are 15" in advise(points).missing
 
 
 def test_models_are_compared_on_the_items_that_all_of_them_know():

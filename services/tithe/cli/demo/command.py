@@ -162,7 +162,7 @@ def _tell(outcome: Outcome, stack: Stack, console: Console) -> None:
         *([f"{options.kill} was killed with -9 midway and restarted"] if options.kill else []),
         f"{board.seconds:.0f} s, {memory}",
         f"report: {path}",
-        f"picture: {picture}" if drawn else "no picture: pip install 'tithe[demo]' brings matplotlib",
+        f"picture: {picture}" if drawn else "no picture: matplotlib is not installed",
     ]
     endpoints = stack.endpoints
     if options.keep:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def draw(
     path: Path, curve: Sequence[tuple[int, float]], random: RandomCurve, *, strategy: str, metric: str, title: str
 ) -> bool:
-    """Write a PNG; False: matplotlib is not installed (``pip install 'tithe[demo]'``)."""
+    """Write a PNG; False: matplotlib is not installed."""
     try:
         import matplotlib as mpl
     except ImportError:
