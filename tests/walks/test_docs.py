@@ -44,6 +44,7 @@ def script(page: Path) -> str:
     [
         "docs/how-to/label-over-http.md",
         "docs/how-to/label-entities.md",
+        "docs/how-to/auto-label.md",
         "docs/how-to/choose-an-encoder.md",
         "docs/how-to/files.md",
         "docs/strategies.md",

@@ -20,6 +20,7 @@ class Service(StrEnum):
     GATEWAY = "gateway"
     TRAINER = "trainer"
     SCORER = "scorer"
+    PROVER = "prover"
     SYNC = "sync"
     KEEPER = "keeper"
 

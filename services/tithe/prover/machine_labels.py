@@ -62,10 +62,10 @@ def label_by_machine(runtime: Runtime, message: MachineLabel, claim: Claim) -> N
     until = time.monotonic() + _SECONDS
     start = run.next_ordinal
     while start < run.pool_count:
-        if time.monotonic() > until:
+        start = _stretch(runtime, claim, replace(given, run=run), model, vectors, start)
+        if start < run.pool_count and time.monotonic() > until:
             _leave(runtime, claim, run, start)
             return
-        start = _stretch(runtime, claim, replace(given, run=run), model, vectors, start)
     runtime.database.run(lambda unit: _finish(unit, claim, run.id))
 
 

@@ -148,9 +148,9 @@ def _lacking(tally: Tally, telling: int, class_names: Sequence[str] | None) -> s
     rarest = int(few[touched[few].argmin()])
     name, has, of = class_names[rarest] if class_names else f"class {rarest}", int(touched[rarest]), len(tally.rows)
     others = f" (and so with {len(few) - 1} more)" if len(few) > 1 else ""
-    more = f"about {-(-(LEAST_OF_CLASS - has) * of // has)} more control labels" if has else "many more control labels"
+    help_ = f"about {-(-(LEAST_OF_CLASS - has) * of // has)} more control labels" if has else "many more control labels"
     return (
-        f"{name} is in {has} of {of} control labels, an interval needs {LEAST_OF_CLASS}{others}: {more}, or a larger "
+        f"{name} is in {has} of {of} control labels, an interval needs {LEAST_OF_CLASS}{others}: {help_}, or a larger "
         f"control share, would help"
     )
 

@@ -208,8 +208,10 @@ def _present(path: Path, names: Sequence[str], wanted: str, option: str) -> str:
 
 def _of_tool(path: Path, name: str, source: Source) -> tuple[Task, list[Row], None, list[str]]:
     """What another tool wrote. It says no task: without `--task` each is tried, the sparser first."""
-    reader = FORMATS[name].read
-    if reader is None or source.vectors is not None:
+    reader = FORMATS[name].read if name in FORMATS else None
+    if reader is None:
+        raise BadInput(f"{path.name} is a file of {name}", remedy="a rehearsal reads Parquet, CSV, JSON lines, CoNLL …")
+    if source.vectors is not None:
         raise BadInput(f"{path.name} is {name}, and brings no vectors", remedy="leave --vectors out")
     best: tuple[Task, list[Row], list[str]] | None = None
     for task in [source.task] if source.task else sorted(FORMATS[name].tasks):
