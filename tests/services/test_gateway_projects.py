@@ -388,13 +388,14 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     operations = [(path, method, one) for path, many in schema["paths"].items() for method, one in many.items()]
     names = sorted(one["operationId"] for _, _, one in operations)
     assert names == [
-        "ask_batch", "ask_round", "change_connector", "change_project", "create_connector", "create_project",
-        "delete_connector", "delete_project", "export_project", "get_batch", "get_connector", "get_history",
-        "get_import", "get_prediction", "get_project", "get_quarantine", "get_status", "healthz", "import_items",
-        "keep_batch", "list_connector_kinds", "list_connectors", "list_projects", "list_rounds", "list_strategies",
-        "metrics", "ml_health", "ml_predict", "ml_setup", "ml_versions", "ml_webhook", "nearest_labeled",
-        "nearest_labeled_recall", "predict", "preview_connector", "readyz", "release_batch", "send_labels",
-        "sync_connector", "take_hook",
+        "ask_batch", "ask_machine_labels", "ask_round", "change_connector", "change_project", "create_connector",
+        "create_project", "delete_connector", "delete_project", "export_machine_labels", "export_project",
+        "get_batch", "get_connector", "get_history", "get_import", "get_machine_labels", "get_prediction",
+        "get_project", "get_proof", "get_quarantine", "get_status", "healthz", "import_items", "keep_batch",
+        "list_connector_kinds", "list_connectors", "list_machine_labels", "list_projects", "list_rounds",
+        "list_strategies", "metrics", "ml_health", "ml_predict", "ml_setup", "ml_versions", "ml_webhook",
+        "nearest_labeled", "nearest_labeled_recall", "predict", "preview_connector", "readyz", "release_batch",
+        "resume", "send_labels", "stop", "sync_connector", "take_hook", "withdraw_machine_labels",
     ]  # fmt: skip
     for path, method, one in operations:
         assert one["summary"], path

@@ -28,7 +28,9 @@ from .turning import bring_in, label, work_off
 def entity_project(
     runtime: Runtime, *, tokens: bool = False, **changes: object
 ) -> tuple[Project, dict[str, list[dict[str, object]]]]:
-    settings = {"strategy": "token_entropy_mean", "batch_size": 10, "retrain_every": 20, "seed": 3, "control": 0.0, **changes}
+    settings = {
+        "strategy": "token_entropy_mean", "batch_size": 10, "retrain_every": 20, "seed": 3, "control": 0.0, **changes,
+    }  # fmt: skip
     spec = ProjectSpec(name="names", task=Task.TOKENS, labels=["PER", "LOC"], encoder="hashing", **settings)
     project = runtime.database.run(lambda unit: projects.create(unit, spec))
     items, truth = entity_items(120, tests=40, tokens=tokens)

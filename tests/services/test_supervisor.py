@@ -347,7 +347,8 @@ def test_every_service_is_told_where_everything_is(tmp_path):
     options = elsewhere(tmp_path, scorers=3, host="0.0.0.0", env={"TITHE_LOG": "debug", "TITHE_DATA": "elsewhere"})
     endpoints = Endpoints("0.0.0.0", 20001, "postgresql://db", "redis://broker", 20002, "tithe", "secret")
     specs = {spec.name: spec for spec in service_specs(options, endpoints)}
-    assert list(specs) == ["gateway", "trainer", "scorer-1", "scorer-2", "scorer-3", "prover", "sync", "keeper", "flower"]
+    scorers = ["scorer-1", "scorer-2", "scorer-3"]
+    assert list(specs) == ["gateway", "trainer", *scorers, "prover", "sync", "keeper", "flower"]
     assert endpoints.gateway_url == "http://127.0.0.1:20001"
     assert specs["gateway"].env["TITHE_HOST"] == "0.0.0.0"
     assert specs["scorer-2"].env["TITHE_WORKER_NAME"] == "scorer-2"

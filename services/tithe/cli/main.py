@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tithe.cli import items, nearest, operate, projects, proof, status, strategies, up
+from tithe.cli import items, machine, nearest, operate, projects, proof, status, strategies, up
 from tithe.cli.complaints import TidyGroup
 from tithe.cli.connect.app import app as connect
 from tithe.cli.demo.command import demo
@@ -28,6 +28,7 @@ app.add_typer(connect, name="connect")
 app.command("import")(items.import_)
 app.command("export")(items.export)
 app.command("status")(status.status)
+app.add_typer(machine.app, name="auto-label")
 app.command("proof")(proof.proof)
 app.command("stop")(proof.stop)
 app.command("resume")(proof.resume)

@@ -22,6 +22,7 @@ from tithe.gateway import (
     hooks,
     insight,
     items,
+    machine,
     metrics,
     ml_backend,
     nearest,
@@ -71,7 +72,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors):
+    for room in (projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine):
         app.include_router(room.router, dependencies=[Depends(known_query)])
     # Those that tools call take whatever else the tool puts into an address.
     for room in (health, metrics, docs, hooks, ml_backend):

@@ -33,7 +33,7 @@ from tithe.gateway.problems import documented
 from tithe.loop import rounds as turns
 from tithe.storage import answers, projects, rounds, status
 from tithe.storage.database import Unit
-from tithe.storage.rounds import Round
+from tithe.storage.rounds import Point, Round
 from tithe.storage.status import Overview
 
 router = APIRouter(prefix="/v1/projects/{project_id}", tags=["looking on"])
@@ -183,9 +183,9 @@ def get_history(
         metric=project.metric,
         points=[
             HistoryPoint(
-                labels=point.label_count + int(point.facts.get("control", 0)),
-                control=int(point.facts.get("control", 0)), score=point.score, score_from=point.score_from, metric=project.metric,
-                strategy=point.strategy, version=point.version, round=point.number, at=point.ended_at,
+                labels=point.label_count + _control(point), control=_control(point), score=point.score,
+                score_from=point.score_from, metric=project.metric, strategy=point.strategy, version=point.version,
+                round=point.number, at=point.ended_at,
             )
             for point in points
         ],
@@ -197,3 +197,8 @@ def get_history(
     writer.writeheader()
     writer.writerows({**point.model_dump(mode="json"), "strategy": said(point.strategy)} for point in history.points)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")
+
+
+def _control(point: Point) -> int:
+    """Labeled items the model was not given, because they measure it."""
+    return int(point.facts.get("control", 0))

@@ -1,6 +1,9 @@
 """Which function answers which message."""
 
-from tithe.contracts.tasks import MeasureRound
+from tithe.contracts.tasks import MachineLabel, MeasureRound
 from tithe.worker import Handlers
 
-HANDLERS: Handlers = {MeasureRound: "tithe.prover.measure:measure_round"}
+HANDLERS: Handlers = {
+    MeasureRound: "tithe.prover.measure:measure_round",
+    MachineLabel: "tithe.prover.machine_labels:label_by_machine",
+}

@@ -22,13 +22,15 @@ from tithe.loop.set_aside import control_arm
 from tithe.runtime import Runtime
 from tithe.scorer.reasons import reasons
 from tithe.scorer.score import plan_of
-from tithe.storage import jobs, pool, projects, queue, rounds
+from tithe.storage import jobs, machine, pool, projects, queue, rounds
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 from tithe.storage.queue import Choice
 from tithe.storage.rounds import KeptList, Round, Shard
 
-_Read = tuple[Round, Project, list[Shard], list[KeptList], list[pool.Block], list[int], Ordinals]
+#: The share of the queue that audits of machine labels get, while some are due.
+AUDITS = 0.25
+_Read = tuple[Round, Project, list[Shard], list[KeptList], list[pool.Block], list[int], Ordinals, list[int]]
 
 
 def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
@@ -36,7 +38,7 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     read = runtime.database.run(lambda unit: _read(unit, message, claim))
     if read is None:
         return
-    current, project, shards, lists, blocks, waiting, closed = read
+    current, project, shards, lists, blocks, waiting, closed, audits = read
     model = asked(runtime, project, current.model_id, blocks)
     vectors = PoolVectors(runtime.artifacts, blocks)
     plan = plan_of(current, project)
@@ -48,7 +50,8 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     )
     made = choose(plan, merged(plan, lists, len(shards)), around, np.array(waiting, dtype=np.int64))
     control = control_arm(project.seed, vectors, current.reserve, closed, current.depth)
-    queue_of = slipped_in(plan, made.chosen, [Slice("control", control, current.control)])
+    slices = [Slice("control", control, current.control), Slice("audit", audits, AUDITS if audits else 0.0)]
+    queue_of = slipped_in(plan, made.chosen, slices)
     choices = _second_opinions_first(queue_of, waiting)
     ordinals = np.array([one.ordinal for one in choices], dtype=np.int64)
     told = reasons(project, model, ordinals, *vectors.gather(ordinals))
@@ -104,4 +107,5 @@ def _read(unit: Unit, message: SelectReady, claim: Claim) -> _Read | None:
     shards, lists = rounds.shards(unit, current.id), rounds.lists(unit, current.id)
     blocks = pool.ready_blocks(unit, project.id)
     closed = pool.closed_ordinals(unit, project.id, 0, pool.read(unit, project.id).item_count)
-    return current, project, shards, lists, blocks, waiting, closed
+    audits = machine.audits_due(unit, project.id, current.depth)
+    return current, project, shards, lists, blocks, waiting, closed, audits

@@ -56,7 +56,8 @@ def score_of(metric: Metric, means: Float64) -> Float64:
     0.667
     """
     if metric == "accuracy":
-        share: Float64 = np.divide(means[..., 0], means[..., 1], out=np.zeros(means.shape[:-1]), where=means[..., 1] > 0)
+        right, all_ = means[..., 0], means[..., 1]
+        share: Float64 = np.divide(right, all_, out=np.zeros(right.shape), where=all_ > 0)
         return share
     both, said, true = np.moveaxis(means.reshape(*means.shape[:-1], 3, -1), -2, 0)
     either = said + true

@@ -149,8 +149,9 @@ def proof_lines(outcome: Outcome) -> list[str]:
     from tithe.cli.proof import quality
 
     found = outcome.worth
+    told = quality(found.accuracy or found.quality)
     return [
-        f"measured by {found.control_labels} control labels, which no model saw: {quality(found.accuracy or found.quality)}",
+        f"measured by {found.control_labels} control labels, which no model saw: {told}",
         f"saved, by the same: {found.savings.words}",
         f"advice: {found.advice.words}",
     ]
