@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import RESULTS
-from learning_curves import contestants, peers, peers_small_text, quality_page, quality_pictures, same_choice
+from learning_curves import (
+    contestants,
+    peers,
+    peers_small_text,
+    quality_page,
+    quality_pictures,
+    quality_wins,
+    same_choice,
+)
 from learning_curves.groups import CONTROL, CONTROLLED, DEFAULT, EVERYTHING, GROUPS, RANDOM, Entry
 from learning_curves.replay import HEADS, Contestant, full_pool, open_to, replay
 from learning_curves.sets import NoData, Problem, draw
@@ -78,19 +86,20 @@ def _arguments() -> argparse.Namespace:
 def _make_missing(args: argparse.Namespace, made: dict[Job, dict[str, Any]], kept: Path) -> None:
     folder = Path(args.data).expanduser() if args.data else None
     entries = _present(args, folder, kept.parent)
-    missing = [job for job in _jobs(args, entries) if job not in made]
     kept.parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(args.processes) as pool, kept.open("a") as out:
-        running = {pool.submit(_make, job, folder, kept.parent): job for job in missing}
-        try:
-            for ended in track(as_completed(running), "curves", len(running), console=Console(stderr=True)):
-                job = running[ended]
-                made[job] = job._asdict() | ended.result()
-                out.write(json.dumps(made[job]) + "\n")
-                out.flush()
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for seed in range(args.seeds):  # one after the other, so that an early end leaves every set with something
+            missing = [job for job in _jobs(args, entries, seed, made) if job not in made]
+            running = {pool.submit(_make, job, folder, kept.parent): job for job in missing}
+            try:
+                for ended in track(as_completed(running), f"seed {seed}", len(running), console=Console(stderr=True)):
+                    job = running[ended]
+                    made[job] = job._asdict() | ended.result()
+                    out.write(json.dumps(made[job]) + "\n")
+                    out.flush()
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
 def _present(args: argparse.Namespace, folder: Path | None, cache: Path) -> list[Entry]:
@@ -114,15 +123,16 @@ def _present(args: argparse.Namespace, folder: Path | None, cache: Path) -> list
     return found
 
 
-def _jobs(args: argparse.Namespace, entries: Sequence[Entry]) -> Iterator[Job]:
-    """Seed by seed, so that an early end leaves every set with something."""
-    for seed in range(args.seeds):
-        for entry in entries:
-            if seed >= args.seeds_large and entry.large:
-                continue
-            for strategy in entry.strategies(seed):
-                if not args.strategies or strategy in args.strategies:
-                    yield Job(entry.set.name, strategy, seed, entry.limit(strategy), args.growth)
+def _jobs(
+    args: argparse.Namespace, entries: Sequence[Entry], seed: int, made: Mapping[Job, Mapping[str, Any]]
+) -> Iterator[Job]:
+    for entry in entries:
+        if seed >= args.seeds_large and entry.large:
+            continue
+        behind = quality_wins.far_behind(list(made.values()), entry) if seed else set()
+        for strategy in entry.strategies(seed):
+            if strategy not in behind and (not args.strategies or strategy in args.strategies):
+                yield Job(entry.set.name, strategy, seed, entry.limit(strategy), args.growth)
 
 
 def _made(kept: Path) -> dict[Job, dict[str, Any]]:

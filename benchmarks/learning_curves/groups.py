@@ -16,6 +16,8 @@ FURTHER, FURTHER_IF_LARGE = 8, 4
 _ONE_BY_ONE = ("small-text: LeastConfidence",)
 _PEERS = ("peer: Falcun", "peer: margin", "peer: entropy", *_ONE_BY_ONE, "peer: Badge")
 _PEERS_OF_MANY = ("peer: Falcun", "peer: margin", "peer: entropy", *_ONE_BY_ONE)
+#: With two classes margin, entropy and least confidence rank alike.
+_PEERS_OF_TWO = ("peer: Falcun", "peer: margin", "peer: Badge")
 _PEERS_OF_SEVERAL = ("peer: CoreSet", "small-text: CategoryVector", "small-text: LightweightCoreset")
 #: Run on two sets to find small-text's best.
 _MORE_OF_SMALL_TEXT = ("small-text: ContrastiveActiveLearning", "small-text: EmbeddingKMeans")
@@ -25,9 +27,8 @@ _SGD = LabeledSet(
 )
 
 
-#: Followed on the first pool only: slow, or far behind there.
+#: Followed on the first pool only: slow.
 _ONCE = {"peer: Badge", *_MORE_OF_SMALL_TEXT}
-_ONCE_IF_LARGE = {"peer: entropy", "small-text: LeastConfidence"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,9 @@ class Entry:
 
     def strategies(self, seed: int) -> list[str]:
         """The curves of a seed, the most telling first."""
-        once = _ONCE | (_ONCE_IF_LARGE if self.large else set())
         # the pools of a large set are the same texts but for one in a hundred, so one fit to all is every seed's
         full = [] if seed and self.large and self.set.rare is None else [EVERYTHING]
-        others = [name for name in self.others if not seed or name not in once]
+        others = [name for name in self.others if not seed or name not in _ONCE]
         return [*full, RANDOM, DEFAULT, *([CONTROLLED] if self.controlled else []), *others]
 
     def limit(self, strategy: str) -> int:
@@ -94,7 +94,6 @@ GROUPS = (
                     "healthtweets, 50k", "healthtweets", "accuracy", 2500, pool_rows=50_000, encoded=(50_661, 8_000)
                 ),
                 _PEERS_OF_MANY,
-                controlled=True,
                 far=10_000,
             ),
         ),
@@ -133,7 +132,7 @@ GROUPS = (
         (
             Entry(_as("agnews", "agnews", 1000), (*_PEERS, *_MORE_OF_SMALL_TEXT)),
             Entry(_as("snips", "snips", 600), _PEERS),
-            Entry(_as("pros_cons", "pros_cons", 1000), _PEERS),
+            Entry(_as("pros_cons", "pros_cons", 1000), _PEERS_OF_TWO),
         ),
     ),
     Group(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from learning_curves.groups import DEFAULT, RANDOM, Entry
 from learning_curves.quality_cells import signed
-from learning_curves.quality_rows import Curve, Curves, Difference, by_strategy, over, shared_end
+from learning_curves.quality_rows import Curve, Curves, Difference, by_strategy, mean_area, over, shared_end
 from learning_curves.same_choice import TWINS
 
 _SMALL_TEXT = "small-text: "
@@ -17,6 +17,8 @@ _COLUMNS = {
     "scikit-activeml's best": ("peer: ",),
     "small-text's best": (_SMALL_TEXT, *TWINS),
 }
+#: Points of area behind its library's best on the first pool at which a strategy is not followed on others.
+BEHIND = 0.5
 _WORDS = {"win": "wins", "loss": "losses", "even": "even", "one seed": "with one seed only", "not run": "not run"}
 
 
@@ -76,3 +78,16 @@ def _counted(verdicts: Mapping[str, Sequence[str]]) -> str:
             named = f" ({'; '.join(sets)})" if sets and verdict == "loss" else ""
             parts.append(f"{len(sets)} {_WORDS[verdict]}{named}")
     return ", ".join(parts)
+
+
+def far_behind(curves: Sequence[Curve], entry: Entry) -> set[str]:
+    """Strategies of other libraries that are not worth following further: what their first pool says."""
+    found = {name: of.get(0) for name, of in by_strategy(curves, entry.set.name).items()}
+    metric = entry.set.metric
+    ends = [curve["labels"][-1] for name, curve in found.items() if curve and name in entry.others]
+    areas = {name: mean_area({0: found[name]}, metric, min(ends)) for name in entry.others if found.get(name)}
+    near: set[str] = set()
+    for beginnings in _COLUMNS.values():
+        rivals = {name: height for name, height in areas.items() if name.startswith(beginnings)}
+        near |= {name for name, height in rivals.items() if height >= max(rivals.values()) - BEHIND}
+    return areas.keys() - near

@@ -80,6 +80,8 @@ def _rows(of: Measured, currency: str) -> list[tuple[str, str]]:
     rows.append(("saved", of.savings.words))
     if of.savings.money is not None:
         rows.append(("", f"worth {_money(of, currency)}"))
+    if of.early is not None and not of.early.missing:
+        rows.append(("early on", of.early.words))
     rows.append(("advice", of.advice.words))
     rows += [("met" if one.met else "not met", one.words) for one in of.advice.criteria]
     if of.toward_random:

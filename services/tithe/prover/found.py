@@ -27,6 +27,8 @@ from tithe.strategies.arrays import Int64
 
 #: Earlier rounds that are looked at again, and the share of the control labels each must have been asked about.
 _ROUNDS, _KNOWN = 20, 0.6
+#: How many times more or fewer labels than random's largest fit an early model may have had.
+_NEAR = 1.6
 #: Fits to control labels alone, by what a fit costs: a head over frozen vectors, a tagger, a tuned transformer.
 _FITS_HEAD, _FITS_TAGGER, _FITS_TUNED = 20, 10, 5
 #: Of advice: the level of its intervals; and when it says stop, where the project has no rule.
@@ -63,14 +65,18 @@ def found(evidence: Evidence, history: Sequence[MeasuredRound], seed: int, cost:
     test = None
     if evidence.test is not None:
         test = _quality(estimate(evidence.test.tally(metric, evidence.test_truth), class_names=names))
-    saved = _savings(evidence, seed)
+    arm = _random_arm(evidence, seed)
+    items = len(evidence.vectors.ordinals())
+    saved = savings(_active(evidence), evidence.labels, arm, pool_items=items, seed=seed)
+    early = _early(evidence, history, arm, seed)
     advice = _advice(evidence, history, cost)
     share = evidence.project.toward_random
     lean = toward_random.next_share([*_since_it_leaned(history, share), saved], share)
     measured = told.Measured(
         control_labels=len(labeled_rows(evidence.said.ordinals, evidence.truth)), quality=quality, accuracy=accuracy,
-        test=test, savings=_in_money(saved, cost), advice=told.Advice.model_validate(asdict(advice)),
-        toward_random=lean.share, notes=[lean.words] if lean.words else [],
+        test=test, savings=_in_money(saved, cost), early=None if early is None else _in_money(early, cost),
+        advice=told.Advice.model_validate(asdict(advice)), toward_random=lean.share,
+        notes=[lean.words] if lean.words else [],
     )  # fmt: skip
     return _with_stop(measured, evidence, history)
 
@@ -86,10 +92,14 @@ def _quality(found: Estimate) -> told.Quality:
 # ---- savings ----
 
 
-def _savings(evidence: Evidence, seed: int) -> Savings:
-    """The active model beside models of random labels, on the same control labels."""
+def _active(evidence: Evidence) -> Tally:
+    return evidence.said.tally(evidence.metric, evidence.truth)
+
+
+def _random_arm(evidence: Evidence, seed: int) -> random_arm.RandomArm | None:
+    """Models of random labels, on the same control labels."""
     project, said = evidence.project, evidence.said
-    active = said.tally(evidence.metric, evidence.truth)
+    rows = labeled_rows(said.ordinals, evidence.truth)
     bench = Bench(evidence.runtime, project, evidence.blocks, evidence.vectors)
 
     def fit(rows: Int64, fit_seed: int) -> Tally | None:
@@ -98,10 +108,28 @@ def _savings(evidence: Evidence, seed: int) -> Savings:
             return other.tally(evidence.metric, evidence.truth, expected=said)
         return other.tally(evidence.metric, evidence.truth) if isinstance(other, Spans) else None
 
-    planned = random_arm.plan(active.rows, seed, fits=_fits(project))
-    arm = random_arm.measure(fit, active.rows, planned, seed) if planned else None
-    items = len(evidence.vectors.ordinals())
-    return savings(active, evidence.labels, arm, pool_items=items, seed=seed)
+    planned = random_arm.plan(rows, seed, fits=_fits(project))
+    return random_arm.measure(fit, rows, planned, seed) if planned else None
+
+
+def _early(
+    evidence: Evidence, history: Sequence[MeasuredRound], arm: random_arm.RandomArm | None, seed: int
+) -> Savings | None:
+    """The same question of the model that had about as many chosen labels as random's largest fit has.
+
+    What random's labels buy is seen there, not carried on; so it can be told long before the model of today can.
+    """
+    if arm is None or not history:
+        return None
+    size = int(arm.sizes[-1])
+    nearest = min(history, key=lambda one: abs(np.log(max(1, one.trained) / size)))
+    said = _kept_say(evidence, nearest)
+    if said is None or not size / _NEAR <= nearest.trained <= size * _NEAR:
+        return None
+    if not np.isin(evidence.said.ordinals, said.ordinals).all():
+        return None  # the pool grew since: it was not asked about all that is compared
+    tally = said.only(evidence.said.ordinals).tally(evidence.metric, evidence.truth)
+    return savings(tally, nearest.trained, arm, pool_items=len(evidence.vectors.ordinals()), seed=seed)
 
 
 def _fits(project: Project) -> int:
@@ -151,14 +179,20 @@ def _said_before(evidence: Evidence, history: Sequence[MeasuredRound]) -> list[t
     labeled = evidence.said.ordinals[labeled_rows(evidence.said.ordinals, evidence.truth)]
     kept: list[tuple[int, Said]] = []
     for one in (history[at] for at in places if at < len(history)):
-        try:
-            said = said_from(evidence.runtime.artifacts.read_model(one.said_path, one.said_sha256)[0])
-        except (ArtifactMissing, ArtifactDamaged):  # it is only a help: advice makes do with the others
-            continue
-        known = np.isin(labeled, said.ordinals).mean() if len(labeled) else 1.0
-        if type(said) is type(evidence.said) and known >= _KNOWN and one.labels < evidence.labels:
+        said = _kept_say(evidence, one)
+        known = np.isin(labeled, said.ordinals).mean() if said is not None and len(labeled) else 1.0
+        if said is not None and known >= _KNOWN and one.labels < evidence.labels:
             kept.append((one.labels, said))
     return kept
+
+
+def _kept_say(evidence: Evidence, one: MeasuredRound) -> Said | None:
+    """What an earlier model said. It is only a help: None where its file is gone, or says another kind of thing."""
+    try:
+        said = said_from(evidence.runtime.artifacts.read_model(one.said_path, one.said_sha256)[0])
+    except (ArtifactMissing, ArtifactDamaged):
+        return None
+    return said if type(said) is type(evidence.said) else None
 
 
 def _common(now: Said, before: Sequence[Said]) -> Int64:

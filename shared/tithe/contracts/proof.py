@@ -97,6 +97,11 @@ class Measured(Told):
     accuracy: Quality | None = Field(default=None, description="beside another metric")
     test: Quality | None = Field(default=None, description="on the project's own test items, where it has some")
     savings: Saved
+    early: Saved | None = Field(
+        default=None,
+        description="the same of an early model, which had about as many labels as there are control labels now: there "
+        "random's curve needs no carrying on, so this is surer",
+    )
     advice: Advice
     toward_random: float = 0.0
     notes: list[str] = Field(default_factory=list, description="what was decided because of it")

@@ -2,8 +2,8 @@
 
 Every item of a pool has a key in [0, 1) that follows from its ordinal and the project's seed, and from nothing else.
 The items whose keys lie below the project's *reserve* are set aside: no strategy ever chooses them, no model is
-trained on them. The control arm asks for them in the order of their keys. So what is labeled of them is a simple random sample of
-the pool, whatever the strategies do, and stays one while the pool grows.
+trained on them. The control arm asks for them in the order of their keys. So what is labeled of them is a simple
+random sample of the pool, whatever the strategies do, and stays one while the pool grows.
 """
 
 from __future__ import annotations

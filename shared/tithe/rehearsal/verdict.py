@@ -15,13 +15,13 @@ _FIRST = (0.95, 0.90, 0.98, 0.99)
 def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     """Which strategy to take, and why.
 
-    A strategy beats random where the whole interval of its ratio lies above 1 and its curve is not lower on the whole;
-    of those the one that needs fewest labels is recommended. With too few seeds for intervals, the medians decide, and
+    A strategy beats random where the whole interval of its ratio lies above 1, for some target, and its curve is not
+    lower on the whole; of those the one with the highest curve is recommended. With too few seeds for intervals, the medians decide, and
     the words say so.
 
     Returns
     -------
-    ``strategy`` (its name; None: none beat random), ``share`` (the target it is recommended for), ``sure`` (whether
+    ``strategy`` (its name; None: none beat random), ``share`` (a target for which it beats random), ``sure`` (whether
     intervals decided) and ``words``, a list of sentences.
     """
     sure = interval_rank(len(report["settings"]["seeds"])) is not None
@@ -29,12 +29,12 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     if not rivals:
         words = ["Only random was played: name a strategy beside it (--strategy margin)."]
         return {"strategy": None, "share": None, "sure": sure, "words": words}
-    for share in _FIRST:
-        better = [one for one in rivals if _beats(one, share, sure=sure)]
-        if better:
-            best = min(better, key=lambda one: (at_share(one, share)["labels"]["median"], -one["area"]["median"]))
-            words = [*_praise(report, best, share, sure=sure), *_rest(report, best, share)]
-            return {"strategy": best["name"], "share": share, "sure": sure, "words": words}
+    better = {one["name"]: found for one in rivals if (found := _won(one, sure=sure))}
+    if better:
+        best = max((one for one in rivals if one["name"] in better), key=lambda one: one["area"]["median"])
+        won = better[best["name"]]
+        words = [*_praise(report, best, won, sure=sure), *_rest(report, best, won[0])]
+        return {"strategy": best["name"], "share": won[0], "sure": sure, "words": words}
     return {"strategy": None, "share": None, "sure": sure, "words": [*_none_beats(rivals, sure=sure), *_errors(report)]}
 
 
@@ -66,6 +66,11 @@ def ratio_said(ratio: Mapping[str, Any] | None) -> str:
     return (f"{ratio['bound']} " if ratio["bound"] else "") + f"{ratio['median']:.1f}x{ends}"
 
 
+def _won(strategy: Mapping[str, Any], *, sure: bool) -> list[float]:
+    """The targets for which it beats random, the most telling first."""
+    return [share for share in _FIRST if _beats(strategy, share, sure=sure)]
+
+
 def _beats(strategy: Mapping[str, Any], share: float, *, sure: bool) -> bool:
     found = at_share(strategy, share)
     ratio, over = found["against_random"], strategy["area_over_random"]
@@ -76,7 +81,8 @@ def _beats(strategy: Mapping[str, Any], share: float, *, sure: bool) -> bool:
     return bool((ratio["low"] or 0) > 1 and over["high"] > 0)
 
 
-def _praise(report: Mapping[str, Any], best: Mapping[str, Any], share: float, *, sure: bool) -> list[str]:
+def _praise(report: Mapping[str, Any], best: Mapping[str, Any], won: list[float], *, sure: bool) -> list[str]:
+    share, hardest = won[0], max(won)
     found = at_share(best, share)
     ratio, labels, theirs = found["against_random"], found["labels"]["median"], found["random_labels"]["median"]
     random = next(one for one in report["strategies"] if one["name"] == RANDOM)
@@ -89,6 +95,9 @@ def _praise(report: Mapping[str, Any], best: Mapping[str, Any], share: float, *,
         f"{random_said} ({bound}{ratio['median']:.1f}x{interval}): take it."
     )
     words = [first]
+    if hardest > share:
+        far = at_share(best, hardest)
+        words.append(f"For {hardest:.0%}: {far['labels']['median']:,.0f} labels, {ratio_said(far['against_random'])}.")
     if not sure:
         seeds = len(report["settings"]["seeds"])
         words.append(f"{seeds} seeds are too few for an interval: this is a hint, no finding. Say --seeds 5 or more.")

@@ -18,7 +18,8 @@ class MeasuredRound:
 
     number: int
     version: int
-    labels: int
+    labels: int  #: labeled items, the control arm's among them
+    trained: int  #: of these what the model was given
     model_id: UUID
     said_path: str
     said_sha256: str

@@ -213,8 +213,16 @@ def test_what_beats_random_is_recommended_with_what_it_saves():
         "Margin reached 95% of the full-pool score with 100 labels, random with 410 "
         "(4.1x, 90 % interval 2.9 to 5.6): take it."
     )
-    assert "50,000 items and 0.08 EUR a label, labeling everything costs 4,000.00 EUR" in found["words"][1]
-    assert "Random costs 32.80: 24.80 saved" in found["words"][1]
+    assert found["words"][1] == "For 99%: 100 labels, 4.1x (2.9 to 5.6)."
+    assert "50,000 items and 0.08 EUR a label, labeling everything costs 4,000.00 EUR" in found["words"][2]
+    assert "Random costs 32.80: 24.80 saved" in found["words"][2]
+
+
+def test_it_is_recommended_for_a_target_at_which_it_wins():
+    ratios = dict.fromkeys((0.9, 0.95, 0.98), (1.3, 0.9, 1.6, None)) | {0.99: (6.0, 2.6, None, "at least")}
+    found = verdict(report(ratios))
+    assert (found["strategy"], found["share"]) == ("margin", 0.99)
+    assert "(at least 6.0x, 90 % interval from 2.6)" in found["words"][0]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +238,7 @@ def test_few_seeds_give_a_hint_and_no_finding():
     found = verdict(report(dict.fromkeys((0.9, 0.95, 0.98, 0.99), (4.1, None, None, None)), seeds=3))
     assert found["strategy"] == "margin"
     assert not found["sure"]
-    assert "too few for an interval" in found["words"][1]
+    assert "too few for an interval" in found["words"][2]
 
 
 def test_a_strategy_that_is_lower_on_the_whole_is_not_recommended():

@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tithe.rehearsal.ledger import Job
-from tithe.rehearsal.page import labels_said
 from tithe.rehearsal.verdict import ratio_said
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Board:
         table.add_column("mean height", justify="right")
         for one in strategies:
             cells = [
-                "\n".join(filter(None, [labels_said(target["labels"]), ratio_said(target["against_random"])]))
+                "\n".join(filter(None, [_short(target["labels"]["median"]), ratio_said(target["against_random"])]))
                 for target in one["targets"]
             ]
             table.add_row(one["name"], *cells, f"{one['area']['median']:.4f}")
@@ -87,3 +86,7 @@ class Board:
         for sentence in report["recommendation"]["words"]:
             self._console.print(sentence, highlight=False)
         self._console.print(f"the report is in {page}", style="bold", highlight=False, soft_wrap=True)
+
+
+def _short(labels: float | None) -> str:
+    return "not reached" if labels is None else f"{labels:,.0f}"

@@ -6,7 +6,7 @@ VALUES (%(round_id)s, %(project_id)s, %(model_id)s, %(labels)s, %(watermark)s, %
 ON CONFLICT DO NOTHING
 
 -- name: history
-SELECT r.number, m.version, e.labels, e.model_id, e.said_path, e.said_sha256, e.found, e.created_at
+SELECT r.number, m.version, e.labels, m.label_count AS trained, e.model_id, e.said_path, e.said_sha256, e.found, e.created_at
 FROM measurements e JOIN rounds r ON r.id = e.round_id JOIN models m ON m.id = e.model_id
 WHERE e.project_id = %(project_id)s ORDER BY r.number
 
