@@ -1,8 +1,8 @@
 """Whether machine labels keep the bound that was asked for, and how much of the pool they cover: simulated projects.
 
 A model fitted to what the product chose, a threshold from so many control labels, and then the truth: how many of the
-labels are wrong that it gives to the rest of the pool, which nobody labeled. Beside it, what trusting the model's own
-confidence would do. Needs the labeled sets in ``TITHE_BENCH_DATA`` (see ``learning_curves/sets.py``); without them
+labels are wrong that it gives to the rest of the pool, which nobody labeled. Beside it, what believing the model's own
+probabilities would do. Needs the labeled sets in ``TITHE_BENCH_DATA`` (see ``learning_curves/sets.py``); without them
 there is only ``digits``. Runs are kept as they are made, so that an interrupted one goes on where it was.
 """
 
@@ -87,7 +87,7 @@ def _row(name: str, made: Sequence[tuple[Judged, Judged]], limit: int, error: fl
     """Of every run and draw: the share of the rest that is labeled, and how often more than the bound is wrong."""
     shares, errors, naive = [], [], []
     for seed, (reserve, rest) in enumerate(made):
-        naive.append(_wrong(rest, 1 - error))
+        naive.append(_wrong(rest, _believed(rest.confidences, error)))
         for turn in range(DRAWS):
             rng = np.random.default_rng([seed, turn, size])
             drawn = rng.choice(len(reserve.right), min(size, len(reserve.right)), replace=False)
@@ -110,6 +110,13 @@ def _row(name: str, made: Sequence[tuple[Judged, Judged]], limit: int, error: fl
         "confidence alone: labeled": f"{np.mean([share for share, _ in naive]):.0%}",
         "confidence alone: bound broken in": f"{np.mean([wrong > error for _, wrong in naive]):.0%}",
     }
+
+
+def _believed(confidences: Float64, error: float) -> float:
+    """The lowest threshold above which, were the confidences true, no more than `error` would be wrong."""
+    ordered = np.sort(confidences)[::-1]
+    expected = np.cumsum(1 - ordered) / np.arange(1, len(ordered) + 1)
+    return float(ordered[np.flatnonzero(expected <= error)[-1]]) if expected[0] <= error else 1.1
 
 
 def _wrong(of: Judged, threshold: float) -> tuple[float, float]:

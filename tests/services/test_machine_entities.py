@@ -68,7 +68,8 @@ def test_of_several_classes_the_set_must_be_the_same(gateway: TestClient, runtim
     truth = {f"i{n}": [name for name in words if rng.random() < 0.5] for n in range(260)}
     items = [
         NewItem(
-            n, item, f"{n:016d}".encode(), "pool" if n < 200 else "test", text=f"{n} " + " ".join(words[c] for c in said),
+            n, item, f"{n:016d}".encode(), "pool" if n < 200 else "test",
+            text=f"{n} " + " ".join(words[c] for c in said),
             value=None if n < 200 else said,
         )
         for n, (item, said) in enumerate(truth.items())

@@ -47,6 +47,7 @@ def script(page: Path) -> str:
         "docs/how-to/auto-label.md",
         "docs/how-to/choose-an-encoder.md",
         "docs/how-to/files.md",
+        "docs/how-to/rehearse.md",
         "docs/strategies.md",
     ],
 )

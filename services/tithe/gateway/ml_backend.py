@@ -32,7 +32,7 @@ from tithe.gateway import hooks
 from tithe.gateway.context import Here, leaving_seconds
 from tithe.gateway.problems import documented
 from tithe.runtime import Runtime
-from tithe.storage import predictions, projects, rounds
+from tithe.storage import predictions, projects, remote, rounds
 from tithe.storage.connectors import Connection
 from tithe.storage.database import Unit
 
@@ -105,11 +105,12 @@ async def ml_webhook(connector_id: ConnectorId, key: Key, here: Here, request: R
 async def ml_predict(connector_id: ConnectorId, key: Key, here: Here, request: Request) -> JSONResponse:
     """For Label Studio: what the model thinks of each task, or nothing where that would take too long.
 
-    A project that labels blindly shows nothing, and so does one without a model.
+    A project that labels blindly shows nothing, and so does one without a model. Nor is anything told of a task that is
+    to be answered without the model's opinion.
     """
     body = await request.body()
     asked, project_id, shown = await run_in_threadpool(_read, here, connector_id, key, body)
-    texts = [question.text for question in asked.questions] if shown and asked.reading is not None else []
+    texts = [question.text if question.task in shown else "" for question in asked.questions]
     found = await _guesses(here, request, project_id, texts) if any(texts) else []
     guesses = found or [None] * len(asked.questions)
     return JSONResponse(ml.predictions(asked, guesses, TITLE))
@@ -127,8 +128,8 @@ def _let_in(here: Runtime, connector_id: UUID, key: str) -> Connection:
     return found
 
 
-def _read(here: Runtime, connector_id: UUID, key: str, body: bytes) -> tuple[ml.Asked, UUID, bool]:
-    """What is asked, of which project, and whether its annotators may see what the model thinks."""
+def _read(here: Runtime, connector_id: UUID, key: str, body: bytes) -> tuple[ml.Asked, UUID, set[str]]:
+    """What is asked, of which project, and of which tasks its annotators may see what the model thinks."""
     found = _let_in(here, connector_id, key)
     project = here.database.run(lambda unit: projects.get(unit, found.project_id))
     settings = KIND.settings.model_validate(found.settings)
@@ -137,7 +138,11 @@ def _read(here: Runtime, connector_id: UUID, key: str, body: bytes) -> tuple[ml.
     except (ValueError, RecursionError):
         raise BadInput("the body is no JSON", place="body") from None
     asked = ml.read_predict(said, schema_of(project, settings), found.settings.get("aliases") or {})
-    return asked, project.id, project.pre_annotate and project.task is not Task.VECTORS
+    if not project.pre_annotate or project.task is Task.VECTORS or asked.reading is None:
+        return asked, project.id, set()
+    tasks = [question.task for question in asked.questions]
+    blind = here.database.run(lambda unit: remote.blind_tasks(unit, connector_id, tasks))
+    return asked, project.id, {*tasks} - blind
 
 
 async def _guesses(here: Runtime, call: Request, project_id: UUID, texts: Sequence[str]) -> list[Guess | None]:

@@ -24,7 +24,7 @@ from tithe.storage.database import Unit
 _log = structlog.get_logger("tithe.keeper")
 
 #: Folders of a project's files. Others, of a version to come perhaps, are not ours to judge.
-_KINDS = ("blocks", "words", "models")
+_KINDS = ("blocks", "words", "models", "said")
 #: So long a file stays that no row needs: far longer than any writer, round or request for predictions takes.
 _NEEDLESS_SECONDS = 86_400.0
 

@@ -27,6 +27,8 @@ from tithe.strategies.arrays import Int64
 
 #: Earlier rounds that are looked at again, and the share of the control labels each must have been asked about.
 _ROUNDS, _KNOWN = 20, 0.6
+#: The estimate is told while the items the control arm has passed over are at most this share of its labels.
+_BEHIND = 0.1
 #: How many times more or fewer labels than random's largest fit an early model may have had.
 _NEAR = 1.6
 #: Fits to control labels alone, by what a fit costs: a head over frozen vectors, a tagger, a tuned transformer.
@@ -48,6 +50,8 @@ class Evidence:
     test: Said | None  #: of the project's own test items
     test_truth: Truth
     labels: int  #: in all: trained on and control
+    paid: int  #: of the budget, in its unit
+    behind: int  #: drawn items that came to the pool after the control arm had passed their place
 
     @property
     def metric(self) -> Metric:
@@ -58,13 +62,14 @@ class Evidence:
 def found(evidence: Evidence, history: Sequence[MeasuredRound], seed: int, cost: float | None) -> told.Measured:
     """Everything that can be said. What cannot says why, and what it would take."""
     metric, names = evidence.metric, evidence.project.labels
-    quality = _quality(estimate(evidence.said.tally(metric, evidence.truth), class_names=names))
+    quality = _quality(evidence, estimate(evidence.said.tally(metric, evidence.truth), class_names=names))
     accuracy = None
     if metric == "macro_f1":
-        accuracy = _quality(estimate(evidence.said.tally("accuracy", evidence.truth), class_names=names))
+        accuracy = _quality(evidence, estimate(evidence.said.tally("accuracy", evidence.truth), class_names=names))
     test = None
     if evidence.test is not None:
-        test = _quality(estimate(evidence.test.tally(metric, evidence.test_truth), class_names=names))
+        told_by_test = estimate(evidence.test.tally(metric, evidence.test_truth), class_names=names)
+        test = told.Quality(**_fields(told_by_test))
     arm = _random_arm(evidence, seed)
     items = len(evidence.vectors.ordinals())
     saved = savings(_active(evidence), evidence.labels, arm, pool_items=items, seed=seed)
@@ -84,9 +89,21 @@ def found(evidence: Evidence, history: Sequence[MeasuredRound], seed: int, cost:
 # ---- quality ----
 
 
-def _quality(found: Estimate) -> told.Quality:
+def _quality(evidence: Evidence, found: Estimate) -> told.Quality:
+    """As it is told; nothing while the control arm leans to the items the pool had before it grew."""
+    rows = found.rows
+    if found.score is not None and evidence.behind > _BEHIND * max(1, rows):
+        why = (
+            f"the pool has grown, and its control labels are of the items it had before: {evidence.behind:,} more, "
+            "which the control arm asks for next, catch up"
+        )
+        return told.Quality(**{**_fields(found), "score": None, "low": None, "high": None, "missing": why})
+    return told.Quality(**_fields(found))
+
+
+def _fields(found: Estimate) -> dict[str, Any]:
     fields = asdict(found)
-    return told.Quality.model_validate({name: fields[name] for name in told.Quality.model_fields})
+    return {name: fields[name] for name in told.Quality.model_fields}
 
 
 # ---- savings ----
@@ -161,7 +178,7 @@ def _advice(evidence: Evidence, history: Sequence[MeasuredRound], cost: float | 
         told_by.append(criteria.certain(evidence.said.answers, single=evidence.said.single))
     told_by.append(criteria.plateau(points))
     if project.budget is not None:
-        told_by.append(criteria.budget(evidence.labels, project.budget))
+        told_by.append(criteria.budget(evidence.paid, project.budget))
     stop_when = project.stop_when
     min_gain = _MIN_GAIN if stop_when is None or stop_when.min_gain is None else stop_when.min_gain
     return advise(
@@ -178,7 +195,9 @@ def _said_before(evidence: Evidence, history: Sequence[MeasuredRound]) -> list[t
         places = sorted({int(at) for at in np.geomspace(1, len(history) - half, half)} | {*places[-half:]})  # type: ignore[assignment]
     labeled = evidence.said.ordinals[labeled_rows(evidence.said.ordinals, evidence.truth)]
     kept: list[tuple[int, Said]] = []
-    for one in (history[at] for at in places if at < len(history)):
+    # A round that only filled the queue again used the model of the one before.
+    newest = {history[at].model_id: history[at] for at in places if at < len(history)}
+    for one in newest.values():
         said = _kept_say(evidence, one)
         known = np.isin(labeled, said.ordinals).mean() if said is not None and len(labeled) else 1.0
         if said is not None and known >= _KNOWN and one.labels < evidence.labels:

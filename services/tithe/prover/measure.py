@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import structlog
@@ -15,7 +16,7 @@ from tithe.contracts.tasks import MeasureRound
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors
 from tithe.loop.models import asked
-from tithe.loop.set_aside import control_labels, drawn
+from tithe.loop.set_aside import behind, chosen_by_chance, drawn
 from tithe.prover.ask import ask, most_asked
 from tithe.prover.found import Evidence, found
 from tithe.prover.said import Said, Truth
@@ -43,8 +44,9 @@ class Given:
     blocks: list[Block]
     control: list[tuple[int, Any]]  #: labels of the control arm, all there are now
     test: list[tuple[int, Any]]
-    closed_test: Int64  #: items of the test split, labeled or not
+    never: Int64  #: the test split, and items that somebody else than chance chose and that have labels
     labels: int  #: items of the pool with a label: what was spent
+    paid: int  #: of the budget, in its unit
     cost: float | None  #: of one more label, in money
     watermark: int
     history: list[proof.MeasuredRound]
@@ -61,13 +63,18 @@ def measure_round(runtime: Runtime, message: MeasureRound, claim: Claim) -> None
         raise AssertionError("a round with a model has one")
     vectors = PoolVectors(runtime.artifacts, given.blocks)
     truth = truth_of(runtime, given.project, given.blocks, given.control)
-    said = ask(given.project, model, vectors, _ordinals(given, vectors, truth, most_asked(model)))
+    every = _drawn(given, vectors)
+    said = ask(given.project, model, vectors, _first(every, truth, most_asked(model)))
     test_truth = truth_of(runtime, given.project, given.blocks, given.test)
     test = _on_test(given, model, vectors, test_truth)
-    evidence = Evidence(runtime, given.project, given.blocks, vectors, said, truth, test, test_truth, given.labels)
+    evidence = Evidence(
+        runtime, given.project, given.blocks, vectors, said, truth, test, test_truth, given.labels,
+        given.paid, runtime.database.run(lambda unit: behind(unit, given.project, every)),
+    )  # fmt: skip
     measured = found(evidence, given.history, given.round.seed, given.cost)
     measured = measured.model_copy(update={"seconds": round(time.perf_counter() - began, 3)})
-    key = f"{given.project.id}/said/{given.round.id}"
+    # A name of its own: whoever measures the round too does not write over what a row points at.
+    key = f"{given.project.id}/said/{uuid4()}"
     stored = runtime.artifacts.write_model(key, said.tensors(), {})
 
     def write(unit: Unit) -> None:
@@ -87,7 +94,8 @@ def measure_round(runtime: Runtime, message: MeasureRound, claim: Claim) -> None
 def _act(unit: Unit, before: Project, measured: Measured) -> None:
     """Do what was decided; the counters are held."""
     project, stop = projects.get(unit, before.id), measured.stop
-    if measured.toward_random != project.toward_random:
+    # Where it leans otherwise by now, a newer round or a person decided that.
+    if measured.toward_random != before.toward_random == project.toward_random:
         projects.lean(unit, project.id, measured.toward_random)
         _log.info("leans", project=str(project.id), share=measured.toward_random)
     # What was asked for meanwhile is respected: another rule was not looked at.
@@ -96,10 +104,15 @@ def _act(unit: Unit, before: Project, measured: Measured) -> None:
         turns.maybe_open(unit, projects.get(unit, project.id))
 
 
-def _ordinals(given: Given, vectors: PoolVectors, truth: Truth, most: int) -> Int64:
-    """The drawn items: all with a control label, and the first `most` of the draw, in its order."""
+def _drawn(given: Given, vectors: PoolVectors) -> Int64:
+    """Every item the control arm may ask for or asked for, in the order of the draw."""
     every = drawn(given.project.seed, vectors, given.project.reserve)
-    every = every[~np.isin(every, given.closed_test)]
+    kept: Int64 = every[~np.isin(every, given.never)]
+    return kept
+
+
+def _first(every: Int64, truth: Truth, most: int) -> Int64:
+    """All with a control label, and the first `most`."""
     wanted = np.isin(every, np.array(list(truth), dtype=np.int64))
     wanted[:most] = True
     kept: Int64 = every[wanted]
@@ -123,23 +136,30 @@ def _read(unit: Unit, message: MeasureRound, claim: Claim) -> Given | None:
         return None
     project = projects.get(unit, current.project_id)
     progress = answers.progress(unit, project.id)
-    chance = control_labels(unit, project)
+    # As it was when the model was made: what was set aside since may be what it was trained on.
+    project = project.model_copy(update={"reserve": current.reserve})
+    chance = chosen_by_chance(unit, project)
     everything = answers.training_set(unit, project.id, progress.answer_seq, "pool")
     control = [(ordinal, value) for ordinal, value in everything if ordinal in chance]
     known = {ordinal for ordinal, _ in answers.training_set(unit, project.id, current.watermark, "pool")}
     return Given(
         round=current, project=project, model=model, blocks=pool.ready_blocks(unit, project.id), control=control,
         test=answers.training_set(unit, project.id, progress.answer_seq, "test"),
-        closed_test=pool.test_ordinals(unit, project.id), labels=len(known),
+        never=np.union1d(pool.test_ordinals(unit, project.id), _chosen(everything, chance)), labels=len(known),
+        paid=progress.paid_count,
         cost=_cost(unit, project, progress.paid_count), watermark=progress.answer_seq,
         history=proof.history(unit, project.id),
     )  # fmt: skip
 
 
+def _chosen(everything: list[tuple[int, Any]], chance: set[int]) -> Int64:
+    return np.array(sorted({ordinal for ordinal, _ in everything} - chance), dtype=np.int64)
+
+
 def _cost(unit: Unit, project: Project, paid: int) -> float | None:
-    """Of one more label, in the project's currency: where words are paid, of as many as labels had so far."""
+    """Of one more item, in the project's currency: of all its opinions; where words are paid, of as many as so far."""
     if project.price is None:
         return None
     if project.budget_unit == "labels":
-        return project.price
-    return project.price * paid / max(1, answers.paid_labels(unit, project.id))
+        return project.price * project.overlap
+    return project.price * project.overlap * paid / max(1, answers.paid_labels(unit, project.id))

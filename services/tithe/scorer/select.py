@@ -10,7 +10,7 @@ from tithe.choosing.choose import Chosen, choose
 from tithe.choosing.kept import Kept, merge
 from tithe.choosing.plan import Plan, Pool
 from tithe.choosing.slipped_in import Slice, slipped_in
-from tithe.contracts.blinding import without_opinion
+from tithe.contracts.blinding import BLIND, without_opinion
 from tithe.contracts.projects import Project, said
 from tithe.contracts.tasks import SelectReady
 from tithe.errors import Hopeless
@@ -51,7 +51,7 @@ def select_ready(runtime: Runtime, message: SelectReady, claim: Claim) -> None:
     made = choose(plan, merged(plan, lists, len(shards)), around, np.array(waiting, dtype=np.int64))
     control = control_arm(project.seed, vectors, current.reserve, closed, current.depth)
     slices = [Slice("control", control, current.control), Slice("audit", audits, AUDITS if audits else 0.0)]
-    queue_of = slipped_in(plan, made.chosen, slices)
+    queue_of = slipped_in(plan, made.chosen, slices, project.seed)
     choices = _second_opinions_first(queue_of, waiting)
     ordinals = np.array([one.ordinal for one in choices], dtype=np.int64)
     told = reasons(project, model, ordinals, *vectors.gather(ordinals))
@@ -91,7 +91,8 @@ def _kept(one: KeptList) -> Kept:
 
 def _second_opinions_first(chosen: list[Chosen], waiting: list[int]) -> list[Choice]:
     """Items that wait for a second opinion go before new ones."""
-    again = [Choice(ordinal, None, "second_opinion", {}) for ordinal in waiting]
+    # Without the model's opinion, all of them: some are the control arm's.
+    again = [Choice(ordinal, None, "second_opinion", {BLIND: True}) for ordinal in waiting]
     return again + [
         Choice(one.ordinal, one.score, one.strategy, one.why) for one in chosen if one.ordinal not in waiting
     ]

@@ -14,7 +14,7 @@ from tithe.loop import labeled
 from tithe.loop import rounds as turns
 from tithe.loop.features import PoolVectors, model_key
 from tithe.loop.rounds import Trained
-from tithe.loop.set_aside import control_labels
+from tithe.loop.set_aside import chosen_by_chance
 from tithe.runtime import Runtime
 from tithe.storage import answers, jobs, pool, projects, rounds
 from tithe.storage.database import Unit
@@ -48,7 +48,7 @@ def _read(unit: Unit, runtime: Runtime, current: Round) -> Given:
     project_id = current.project_id
     blocks = pool.ready_blocks(unit, project_id)
     project = projects.get(unit, project_id)
-    control = control_labels(unit, project)
+    control = chosen_by_chance(unit, project)
     labels = answers.training_set(unit, project_id, current.watermark, "pool")
     return Given(
         round=current,

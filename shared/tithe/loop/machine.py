@@ -10,7 +10,7 @@ from tithe.contracts.machine import AskMachineLabels, AuditState
 from tithe.contracts.projects import Project, Task
 from tithe.errors import Conflict, NoModelYet, NotFound
 from tithe.loop.opinions import Labels, class_targets, opinions, spans_by_most
-from tithe.loop.set_aside import control_labels
+from tithe.loop.set_aside import chosen_by_chance
 from tithe.proof.exact import lower, needed_without_mistake, upper
 from tithe.storage import answers, jobs, machine, projects, rounds
 from tithe.storage.database import Unit
@@ -77,7 +77,7 @@ def withdraw(unit: Unit, project_id: UUID, run_id: UUID) -> None:
 def calibration(unit: Unit, project: Project, *, test_labels: bool) -> dict[int, Any]:
     """What people say of items that no model was trained on and that chance chose, by ordinal, as it is compared."""
     seq = answers.progress(unit, project.id).answer_seq
-    control = control_labels(unit, project)
+    control = chosen_by_chance(unit, project)
     known = [one for one in answers.training_set(unit, project.id, seq, "pool") if one[0] in control]
     if test_labels:
         known += answers.training_set(unit, project.id, seq, "test")

@@ -39,13 +39,28 @@ def control_arm(seed: int, vectors: PoolVectors, reserve: float, closed: Ordinal
     return [int(one) for one in found[~np.isin(found, closed)][:most]]
 
 
-def control_labels(unit: Unit, project: Project) -> set[int]:
-    """Labeled items of the reserve that chance chose: what models are measured on, and never trained on.
+def chosen_by_chance(unit: Unit, project: Project) -> set[int]:
+    """Items of the reserve that chance chose: what models are measured on, and never trained on, once they have labels.
 
     Labels that came with their items are not among them, as somebody chose those; nor are items that a strategy chose
     before the reserve had grown to hold them.
     """
     if not project.reserve:
         return set()
-    chosen = np.array(queue.answered_by_chance(unit, project.id), dtype=np.int64)
+    chosen = np.array(list(queue.asked_by_chance(unit, project.id)), dtype=np.int64)
     return set(chosen[draw.reserved(project.seed, chosen, project.reserve)].tolist())
+
+
+def behind(unit: Unit, project: Project, drawn: Ordinals) -> int:
+    """How many of the drawn items the control arm has passed over: they came to the pool when it was further on.
+
+    While there are many, what is labeled leans to the items of before.
+
+    Parameters
+    ----------
+    drawn
+        int64, in the order of the draw.
+    """
+    asked = [ordinal for ordinal, control in queue.asked_by_chance(unit, project.id).items() if control]
+    reached = np.flatnonzero(np.isin(drawn, np.array(asked, dtype=np.int64)))
+    return int(reached[-1] + 1 - len(reached)) if len(reached) else 0

@@ -132,7 +132,7 @@ def _lack(points: Points) -> str:
     needed = max(MIN_ITEMS, _for_classes(tallies[-1]))
     if items < needed:
         return f"a curve needs {needed} labeled control items, there are {items}: label on, or raise the control share"
-    if tallies[-1].metric == "entity_f1" and not any(tally.seen.any() for tally in tallies):
+    if tallies[-1].metric != "accuracy" and not any(tally.seen.any() for tally in tallies):
         return "no labeled control item has an entity yet, by its labels or by a model"
     return ""
 

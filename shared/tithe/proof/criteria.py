@@ -148,6 +148,9 @@ def plateau(points: Points, *, flat: float = _FLAT, rounds: int = _FLAT_ROUNDS) 
     if len(points) <= rounds or not len(points[-1][1].rows):
         words = f"a plateau is looked for after {rounds + 1} rounds with control labels"
         return Criterion("plateau", None, flat, met=False, words=words, source=source)
+    if points[-1][1].metric != "accuracy" and not any(tally.seen.any() for _, tally in points):
+        words = "a plateau cannot be told: nothing is there to be found in the control labels so far, and nothing was"
+        return Criterion("plateau", None, flat, met=False, words=words, source=source)
     curve = read([points[-1 - rounds], points[-1]])
     rise = float(curve.scores[1] - curve.scores[0])
     away = np.array([-1.0, 1.0])

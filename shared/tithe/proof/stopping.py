@@ -8,7 +8,7 @@ from typing import Literal
 
 from scipy.special import logit, ndtr, ndtri
 
-#: The advice has to say so in so many measurements running.
+#: So many measurements running have to say so.
 _RUNNING = 2
 #: A score is kept so far from 0 and 1, where its logit ends.
 _EDGE = 1e-4
@@ -73,14 +73,15 @@ class Reason:
 def stop_due(settings: StopWhen, measurements: Sequence[Measurement]) -> Reason | None:
     """Whether the measurements, oldest first, say that a project stops. None: it goes on.
 
-    By score: the true score is at least the target with the certainty asked for, in the last measurement. By advice:
+    By score: the true score is at least the target with the certainty asked for, in each of the last two measurements:
+    who looks after every round would otherwise stop at the first lucky one. By advice:
     in each of the last two the gain of the next 100 labels is below `min_gain` with that certainty, and at least one
     classical criterion is met. What could not be told never stops a project.
 
     Examples
     --------
     >>> calm = Measurement(900, 0.90, 0.88, 0.92, gain=0.001, gain_low=-0.001, gain_high=0.003, met=("stable",))
-    >>> stop_due(StopWhen(score=0.88), [calm]).words
+    >>> stop_due(StopWhen(score=0.88), [calm, calm]).words
     'stopped with 900 labels: the score is at least 88.0 with probability 95% (80% was asked for)'
     >>> stop_due(StopWhen(min_gain=0.005), [calm]) is None, stop_due(StopWhen(min_gain=0.005), [calm, calm]).by
     (True, 'advice')
@@ -88,7 +89,7 @@ def stop_due(settings: StopWhen, measurements: Sequence[Measurement]) -> Reason 
     if not measurements:
         return None
     now = measurements[-1]
-    reached = chance_reached(settings.score, now) if settings.score is not None else None
+    reached = _reached(settings.score, measurements[-_RUNNING:]) if settings.score is not None else None
     if settings.score is not None and reached is not None and reached >= settings.certainty:
         return Reason(
             "score",
@@ -108,6 +109,12 @@ def stop_due(settings: StopWhen, measurements: Sequence[Measurement]) -> Reason 
         f"probability {_percent(chances[-1] or 0.0)}, in {_RUNNING} measurements running; also met: "
         f"{', '.join(now.met)}",
     )
+
+
+def _reached(target: float, last: Sequence[Measurement]) -> float | None:
+    """The least of the chances; None: one of them is not known, or there are too few."""
+    chances = [chance for one in last if (chance := chance_reached(target, one)) is not None]
+    return min(chances) if len(chances) == _RUNNING else None
 
 
 def chance_reached(target: float, now: Measurement) -> float | None:

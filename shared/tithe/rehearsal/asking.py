@@ -118,7 +118,7 @@ class Asking:
         made = choose(plan, lists, around, np.empty(0, dtype=np.int64))
         arm = draw.in_turn(self.seed, everything, self.control)
         arm = arm[~np.isin(arm, closed)][: plan.depth]
-        queue = slipped_in(plan, made.chosen, [Slice(CONTROL, arm.tolist(), self.control)])[: self.batch]
+        queue = slipped_in(plan, made.chosen, [Slice(CONTROL, arm.tolist(), self.control)], self.seed)[: self.batch]
         picked = Picked(
             np.array([one.ordinal for one in queue], dtype=np.int64),
             np.array([one.strategy == CONTROL for one in queue], dtype=bool),

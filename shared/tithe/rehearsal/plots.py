@@ -20,7 +20,7 @@ def check_matplotlib() -> None:
         import matplotlib as mpl  # noqa: F401
     except ImportError:
         raise Unavailable(
-            "the report's pictures need matplotlib, which is not installed", remedy="pip install 'tithe[demo]'"
+            "the report's pictures need matplotlib, which is not installed", remedy="pip install matplotlib"
         ) from None
 
 

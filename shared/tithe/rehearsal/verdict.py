@@ -16,8 +16,8 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     """Which strategy to take, and why.
 
     A strategy beats random where the whole interval of its ratio lies above 1, for some target, and its curve is not
-    lower on the whole; of those the one with the highest curve is recommended. With too few seeds for intervals, the medians decide, and
-    the words say so.
+    lower on the whole; of those the one with the highest curve is recommended. With too few seeds for intervals, the
+    medians decide, and the words say so.
 
     Returns
     -------
@@ -35,7 +35,12 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
         won = better[best["name"]]
         words = [*_praise(report, best, won, sure=sure), *_rest(report, best, won[0])]
         return {"strategy": best["name"], "share": won[0], "sure": sure, "words": words}
-    return {"strategy": None, "share": None, "sure": sure, "words": [*_none_beats(rivals, sure=sure), *_errors(report)]}
+    return {
+        "strategy": None,
+        "share": None,
+        "sure": sure,
+        "words": [*_none_beats(report, rivals, sure=sure), *_errors(report)],
+    }
 
 
 def at_share(strategy: Mapping[str, Any], share: float) -> dict[str, Any]:
@@ -137,7 +142,14 @@ def _rest(report: Mapping[str, Any], best: Mapping[str, Any], share: float) -> l
     return words + _errors(report)
 
 
-def _none_beats(rivals: list[Any], *, sure: bool) -> list[str]:
+def _none_beats(report: Mapping[str, Any], rivals: list[Any], *, sure: bool) -> list[str]:
+    if all(at_share(one, 0.90)["labels"]["median"] is None for one in rivals):
+        budget = report["settings"]["budget"]
+        heights = ", ".join(f"{one['name']} {100 * one['area_over_random']['median']:+.1f}" for one in rivals)
+        return [
+            f"No strategy reached 90 % of the full-pool score with {budget:,} labels: play more rounds (--rounds).",
+            f"Until there, the mean height of the curves above random's, in points: {heights}.",
+        ]
     told = ", ".join(f"{one['name']} {ratio_said(at_share(one, 0.95)['against_random'])}" for one in rivals)
     words = [
         "No strategy beat random: label at random, or change the encoder.",

@@ -224,6 +224,6 @@ def swap_ready(
     return filled, int(unit.value("queue.round_slots", project_id=project_id, round_id=round_id))
 
 
-def answered_by_chance(unit: Unit, project_id: UUID) -> list[int]:
-    """Labeled items that the control arm asked for, or that were handed out at random; ascending."""
-    return [row[0] for row in unit.rows("queue.answered_by_chance", project_id=project_id)]
+def asked_by_chance(unit: Unit, project_id: UUID) -> dict[int, bool]:
+    """Items that the control arm ever asked for, or that were drawn at random; to whether it was the control arm."""
+    return dict(unit.rows("queue.asked_by_chance", project_id=project_id))

@@ -388,3 +388,8 @@ def purge_slice(unit: Unit, connector_id: UUID, rows: int = 20_000) -> bool:
         if unit.run(query, connector_id=connector_id, rows=rows):
             return True
     return False
+
+
+def blind_tasks(unit: Unit, connector_id: UUID, tasks: Sequence[str]) -> set[str]:
+    """Which of the tool's tasks are asked without the model's opinion."""
+    return {row[0] for row in unit.rows("remote.blind_tasks", connector_id=connector_id, tasks=list(tasks))}

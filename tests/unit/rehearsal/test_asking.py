@@ -59,7 +59,7 @@ def test_the_batch_is_the_head_of_the_queue_that_a_round_makes(strategy, known: 
     lists = {one.name: merge(one, [sift(shard, one)], TURN) for one in plan.sieves()}
     made = choose(plan, lists, Pool(rows.gather, model, lambda: vectors[trained], lambda _, some: nearest(some)))
     left = [int(one) for one in arm if one not in closed][:depth]
-    queue = slipped_in(plan, made.chosen, [Slice("control", left, CONTROL)])[:BATCH]
+    queue = slipped_in(plan, made.chosen, [Slice("control", left, CONTROL)], SEED)[:BATCH]
     assert found.ordinals.tolist() == [one.ordinal for one in queue]
     assert found.control.tolist() == [one.strategy == "control" for one in queue]
     assert aside[found.ordinals].tolist() == found.control.tolist()

@@ -200,7 +200,8 @@ def report(ratios, labels=100.0, seeds=5, over=(0.01, 0.002, 0.02)):
         }  # fmt: skip
 
     return {
-        "settings": {"seeds": list(range(seeds)), "price": 0.08, "currency": "EUR", "error_rate": 0.0},
+        "settings": {"seeds": list(range(seeds)), "price": 0.08, "currency": "EUR", "error_rate": 0.0,
+                     "budget": 800},
         "data": {"pool": 50_000}, "full_pool": {"none_wrong": None},
         "strategies": [row("random", None), row("margin", ratios)],
     }  # fmt: skip
@@ -232,6 +233,14 @@ def test_where_nothing_beats_random_it_says_so(ratio):
     found = verdict(report(dict.fromkeys((0.9, 0.95, 0.98, 0.99), ratio)))
     assert found["strategy"] is None
     assert found["words"][0] == "No strategy beat random: label at random, or change the encoder."
+
+
+def test_a_budget_that_is_too_small_is_not_called_a_defeat():
+    unknown = dict.fromkeys((0.9, 0.95, 0.98, 0.99), (3.0, None, 4.0, "at most"))
+    found = verdict(report(unknown, labels=None))
+    assert found["strategy"] is None
+    assert found["words"][0].startswith("No strategy reached 90 % of the full-pool score with 800 labels: play more")
+    assert "margin +1.0" in found["words"][1]
 
 
 def test_few_seeds_give_a_hint_and_no_finding():

@@ -11,6 +11,8 @@ JOIN projects q ON q.id = p.project_id AND q.deleted_at IS NULL
 ORDER BY 2
 
 -- name: needed
+SELECT said_path FROM measurements WHERE project_id = %(project_id)s AND said_path = ANY(%(keys)s)
+UNION ALL
 SELECT path FROM blocks WHERE project_id = %(project_id)s AND path = ANY(%(keys)s)
 UNION ALL
 SELECT words_path FROM blocks WHERE project_id = %(project_id)s AND words_path = ANY(%(keys)s)

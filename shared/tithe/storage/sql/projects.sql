@@ -39,6 +39,8 @@ ORDER BY id LIMIT %(limit)s
 UPDATE projects SET
     name = coalesce(%(name)s, name),
     strategy = coalesce(%(strategy)s, strategy),
+    -- Another strategy is given its chance.
+    toward_random = CASE WHEN %(strategy)s::text IS NULL THEN toward_random ELSE 0 END,
     learner = coalesce(%(learner)s, learner),
     pre_annotate = coalesce(%(pre_annotate)s, pre_annotate),
     near_duplicate = CASE WHEN %(allow_near_duplicates)s THEN NULL ELSE coalesce(%(near_duplicate)s, near_duplicate) END,
@@ -51,7 +53,9 @@ UPDATE projects SET
     reserve = greatest(reserve, coalesce(%(control)s, 0)),
     price = CASE WHEN %(lift_price)s THEN NULL ELSE coalesce(%(price)s, price) END,
     currency = CASE WHEN %(lift_currency)s THEN NULL ELSE coalesce(%(currency)s, currency) END,
-    stop_when = CASE WHEN %(lift_stop_when)s THEN NULL ELSE coalesce(%(stop_when)s, stop_when) END
+    stop_when = CASE WHEN %(lift_stop_when)s THEN NULL ELSE coalesce(%(stop_when)s, stop_when) END,
+    -- A rule that is set while it stands still did not stop it: going on leaves it.
+    stopped_because = CASE WHEN %(stop_when)s::jsonb IS NULL OR stopped_at IS NULL THEN stopped_because ELSE 'asked' END
 WHERE id = %(id)s AND deleted_at IS NULL
 RETURNING id, name, task, labels, strategy, near_duplicate, metric, encoder, learner, pre_annotate, batch_size, retrain_every,
           lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,

@@ -90,11 +90,12 @@ ORDER BY r.rank LIMIT 1
 -- name: lease_random
 -- When the ready queue has run dry nobody waits: random items, found by random probes into the pool. A probe looks at a
 -- window of the pool, not at all that follows it: right after an import, without statistics, the plan may sort what it finds.
+-- Only what a probe hits itself is drawn at random, and says so: what lies behind labeled items is found more often.
 -- `left` and `alone` as above; the order is that of the probes.
 WITH found AS (
-    SELECT i.ordinal, i.cost, row_number() OVER (ORDER BY i.probe) AS place, sum(i.cost) OVER (ORDER BY i.probe) AS cost_so_far
+    SELECT i.ordinal, i.cost, i.hit, row_number() OVER (ORDER BY i.probe) AS place, sum(i.cost) OVER (ORDER BY i.probe) AS cost_so_far
     FROM (
-        SELECT DISTINCT ON (i.ordinal) i.ordinal, i.cost, probes.probe
+        SELECT DISTINCT ON (i.ordinal) i.ordinal, i.cost, i.ordinal = probes.at AS hit, probes.probe
         FROM unnest(%(probes)s::bigint[]) WITH ORDINALITY AS probes (at, probe)
         CROSS JOIN LATERAL (
             SELECT i.ordinal, i.cost FROM items i
@@ -108,7 +109,7 @@ WITH found AS (
 ), leased AS (
     INSERT INTO leases (project_id, ordinal, slot, annotator, batch_id, state, position, score, chosen_by, why)
     SELECT %(project_id)s, f.ordinal, 1, %(annotator)s, %(batch_id)s, 'active', %(position)s::integer + f.place, NULL, 'random',
-           '{"because": "queue_empty"}'
+           jsonb_build_object('because', 'queue_empty', 'drawn', f.hit)
     FROM found f
     WHERE %(left)s::bigint IS NULL OR f.cost_so_far <= %(left)s OR (f.place = 1 AND %(alone)s)
     ORDER BY f.place LIMIT %(size)s
@@ -241,7 +242,10 @@ DELETE FROM ready WHERE project_id = %(project_id)s AND round_id <> %(round_id)s
 -- For the moment before the first answer, when nothing is leased: every slot is open.
 UPDATE ready SET open_slots = %(overlap)s WHERE project_id = %(project_id)s
 
--- name: answered_by_chance
--- What the control arm asked for, and what was handed out at random because the queue had run dry.
-SELECT DISTINCT ordinal FROM leases
-WHERE project_id = %(project_id)s AND state = 'done' AND chosen_by IN ('control', 'random') ORDER BY ordinal
+-- name: asked_by_chance
+-- What the control arm ever asked for, and what was drawn at random because the queue had run dry: whatever became of that
+-- lease. So whether an item is the control arm's never changes back, whoever answers it, skips it or thinks again.
+SELECT ordinal, bool_or(chosen_by = 'control') FROM leases
+WHERE project_id = %(project_id)s AND chosen_by IN ('control', 'random')
+  AND (chosen_by = 'control' OR (why ->> 'drawn')::boolean)
+GROUP BY ordinal ORDER BY ordinal

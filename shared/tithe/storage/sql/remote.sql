@@ -151,6 +151,13 @@ UPDATE remote_tasks t SET task = a.task, state = a.state, reason = a.reason, pus
 FROM unnest(%(keys)s::text[], %(tasks)s::text[], %(states)s::text[], %(reasons)s::text[]) AS a (key, task, state, reason)
 WHERE t.connector_id = %(connector_id)s AND t.key = a.key AND t.state = 'intended'
 
+-- name: blind_tasks
+-- Tasks whose items are asked without the model's opinion.
+SELECT t.task FROM remote_tasks t
+WHERE t.connector_id = %(connector_id)s AND t.task = ANY(%(tasks)s)
+  AND EXISTS (SELECT FROM leases l WHERE l.project_id = t.project_id AND l.ordinal = t.ordinal
+              AND l.state IN ('active', 'done', 'skipped') AND (l.why ->> 'blind')::boolean)
+
 -- name: there
 -- Every task the tool asks for and that is not answered in full: whether it is held for the tool, whether anybody said
 -- something of it, and whether it has not been among the best for so long that nobody can have it open any more.
