@@ -22,7 +22,8 @@ endef
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-text demo up test test-fast test-label-studio lint format types floors lock clean for-running for-text for-testing \
-        bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner bench-label-studio
+        bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner bench-label-studio \
+        bench-quality bench-proof
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +103,16 @@ bench-selection: for-running ## Measure from vectors to picks beside other libra
 
 bench-curves: for-running ## Measure labels needed per strategy, on the labeled sets in TITHE_BENCH_DATA (ARGS="--growth 0.1" is quick)
 	"$(BIN)/python" benchmarks/curves.py $(ARGS)
+
+bench-quality: for-running ## Write benchmarks/quality.md: labels needed, beside random and two libraries, on the sets in TITHE_BENCH_DATA
+	"$(BIN)/python" benchmarks/quality.py $(ARGS)
+
+bench-proof: for-running ## Measure how far the control arm's figures hold: quality, savings, advice, machine labels
+	"$(BIN)/python" benchmarks/proof_quality.py
+	"$(BIN)/python" benchmarks/proof_savings.py
+	"$(BIN)/python" benchmarks/proof_advice.py
+	"$(BIN)/python" benchmarks/proof_autolabel.py
+	"$(BIN)/python" benchmarks/proof_page.py
 
 bench-text: for-text ## Measure token entropy over 2,000 sentences, beside one at a time, sorted batches and ONNX Runtime by hand
 	"$(BIN)/python" benchmarks/text.py $(ARGS)

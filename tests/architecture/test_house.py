@@ -17,7 +17,7 @@ from tithe.storage.queries import queries
 
 ROOT = Path(__file__).parents[2]
 GOLDENS = Path(__file__).parent / "goldens"
-WORKERS = ("trainer", "scorer", "sync")
+WORKERS = ("trainer", "scorer", "prover", "sync")
 
 
 def handlers(worker: str) -> dict[type[TaskMessage], str]:
@@ -38,7 +38,7 @@ def test_neither_wing_closes_the_namespace_package():
 
 
 def test_every_message_has_exactly_one_handler_on_the_queue_its_worker_serves():
-    queues_of = {"trainer": ["train"], "scorer": ["score", "embed"], "sync": ["sync"]}
+    queues_of = {"trainer": ["train"], "scorer": ["score", "embed"], "prover": ["prove"], "sync": ["sync"]}
     found: list[str] = []
     for worker in WORKERS:
         for topic, (queue, target) in handlers(worker).items():

@@ -47,7 +47,9 @@ def test_the_gateway_starts_without_any_learning_library_or_broker():
     assert loaded_by("tithe.gateway.app") & {*LEARNING, "celery", "kombu", "redis"} == set()
 
 
-@pytest.mark.parametrize("module", ["tithe.scorer.worker", "tithe.trainer.worker", "tithe.sync.worker"])
+@pytest.mark.parametrize(
+    "module", ["tithe.scorer.worker", "tithe.trainer.worker", "tithe.prover.worker", "tithe.sync.worker"]
+)
 def test_a_worker_starts_without_any_learning_library(module: str):
     assert loaded_by(module) & set(LEARNING) == set()
 
