@@ -56,7 +56,7 @@ def _quality(rows: Rows) -> Iterable[str]:
             [(row["system"], row["labels"], _percent(row["holds %"]), _signed(row["bias"])) for row in alone],
         )
     yield "\n## Why not levelled weights on chosen labels\n"
-    yield "Root mean square error of a fixed model's accuracy, labels bought four ways. A queue that ranks has no weights:\n"
+    yield "Root mean square error of a fixed model's accuracy. A queue that ranks has no such weights:\n"
     yield _table(*_ways([row for row in rows if row["work"].startswith("accuracy of a fixed model")]))
 
 
