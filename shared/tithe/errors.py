@@ -18,6 +18,7 @@
     │   ├── BatchClosed             409    batch_closed
     │   ├── RoundAlreadyOpen        409    round_already_open
     │   ├── NoModelYet              409    no_model_yet
+    │   ├── TooFewControlLabels     409    too_few_control_labels in tithe.loop.machine
     │   ├── NoVectorYet             409    no_vector_yet        in tithe.loop.neighbours
     │   ├── NothingLabeledYet       409    nothing_labeled_yet  in tithe.loop.neighbours
     │   ├── NotEnoughClasses        409    not_enough_classes   in tithe.learners.protocol

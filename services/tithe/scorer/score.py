@@ -23,7 +23,7 @@ from tithe.loop.minima import distances
 from tithe.loop.models import Reader, asked
 from tithe.loop.set_aside import with_reserve
 from tithe.runtime import Runtime
-from tithe.storage import jobs, pool, projects, rounds
+from tithe.storage import jobs, machine, pool, projects, rounds
 from tithe.storage.database import Unit
 from tithe.storage.jobs import Claim
 from tithe.storage.rounds import KeptList, Round
@@ -99,4 +99,7 @@ def _read(
         return None
     where: tuple[UUID, int, int] = (current.project_id, shard.start, shard.stop)
     project = projects.get(unit, current.project_id)
-    return current, shard, project, pool.ready_blocks(unit, *where), pool.closed_ordinals(unit, *where)
+    # What an audit draws is asked for blind, as the audit's: no strategy may come first with it.
+    audits = np.array(machine.audits_due(unit, project.id, 100_000), dtype=np.int64)
+    closed = np.union1d(pool.closed_ordinals(unit, *where), audits)
+    return current, shard, project, pool.ready_blocks(unit, *where), closed

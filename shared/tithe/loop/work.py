@@ -15,11 +15,11 @@ from uuid import UUID
 import structlog
 
 from tithe import policy
-from tithe.contracts.tasks import PredictTexts, ScoreShard, SelectReady, TaskMessage, TrainRound
+from tithe.contracts.tasks import MachineLabel, PredictTexts, ScoreShard, SelectReady, TaskMessage, TrainRound
 from tithe.errors import BlockLost, Hopeless, NotFound, StaleClaim, TitheError
 from tithe.loop import ingest
 from tithe.loop import rounds as turns
-from tithe.storage import jobs, predictions
+from tithe.storage import jobs, machine, predictions
 from tithe.storage.database import Database, Unit
 from tithe.storage.jobs import Claim
 
@@ -88,6 +88,8 @@ def fail_subject(unit: Unit, topic: str, subject: UUID, reason: str) -> None:
         turns.fail_round(unit, subject, f"{topic}: {reason}")
     elif topic == PredictTexts.topic:
         predictions.fail(unit, subject, reason)
+    elif topic == MachineLabel.topic:
+        machine.end(unit, subject, "broken", reason)
 
 
 @contextmanager

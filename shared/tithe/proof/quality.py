@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 from tithe.proof import quality_expected
 from tithe.proof.tallies import Bool, Float64, Metric, Tally, score_of
 
-#: Fewer control labels than this give no interval: coverage was measured from 25 on, and by the tests from 20.
+#: Fewer control labels than this give no interval: coverage was measured from 25 on.
 LEAST_ROWS = 20
 #: Without the model's expectations: every class must be said or true so often among the control labels.
 LEAST_OF_CLASS = 5
@@ -26,8 +26,8 @@ LEAST_OF_CLASS = 5
 _OF_CLASS = 5.0  #: of a class's expected counts, in labels that touch the class
 _OF_WEIGHT = 20.0  #: that expectations are worth their full weight
 _OF_VARIANCE = 10.0  #: of the variance a right model would leave
-#: Labels with expectations are worth at most so many times the labels: about the most that was found of models that were
-#: right about themselves, and a bound on those that are certain of everything and have not been caught yet.
+#: Labels with expectations are worth at most so many times the labels: about the most that was found of models that
+#: were right about themselves, and a bound on those that are certain of everything and have not been caught yet.
 _MOST_WORTH = 1.5
 #: Scores nearer to 0 or 1 than this are taken for that near where variances are compared.
 _NEAREST = 1e-3
