@@ -1,9 +1,9 @@
 """Whether the control arm's interval holds the truth: simulated projects, beside what actively chosen labels alone say.
 
-Run by ``make bench-quality-proof``. Needs the labeled sets in ``TITHE_BENCH_DATA`` (see ``learning_curves/sets.py``);
+Run by ``make bench-proof``. Needs the labeled sets in ``TITHE_BENCH_DATA`` (see ``learning_curves/sets.py``);
 without them there is only ``digits``. Runs are kept as they are made, so that an interrupted one goes on where it was.
 
-The constants of :mod:`tithe.proof.quality` were chosen on seeds 0 to 49 of these sets, out of some dozen variants. What
+The constants of :mod:`tithe.proof.quality` were chosen on seeds 0 to 49 of these sets, out of some forty variants. What
 those seeds show is therefore a little flattering; ``--first 50`` draws pools and control arms they have not seen.
 """
 
