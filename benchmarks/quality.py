@@ -9,6 +9,7 @@ of what there is can be written at any time (``--page``).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -39,6 +40,8 @@ from tithe.cli.demo.data import cache_folder
 from tithe.contracts.projects import Task, default_strategy
 
 HERE = Path(__file__).parent
+#: Beginnings of strategies' names, and the package they come from.
+_LIBRARIES = {"peer: ": "skactiveml", "small-text: ": "small_text"}
 ENTRIES = {entry.set.name: entry for group in GROUPS for entry in group.entries}
 
 
@@ -59,6 +62,8 @@ def main() -> None:
     if args.fresh:
         kept.unlink(missing_ok=True)
     made = _made(kept)
+    if args.page and not made:
+        made = _published()
     if not args.page:
         try:
             _make_missing(args, made, kept)
@@ -86,6 +91,8 @@ def _arguments() -> argparse.Namespace:
 def _make_missing(args: argparse.Namespace, made: dict[Job, dict[str, Any]], kept: Path) -> None:
     folder = Path(args.data).expanduser() if args.data else None
     entries = _present(args, folder, kept.parent)
+    for beginning in _LIBRARIES.keys() - set(_libraries()):
+        print(f"left out: {beginning}strategies, for {_LIBRARIES[beginning]} is not installed", file=sys.stderr)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(args.processes) as pool, kept.open("a") as out:
         for seed in range(args.seeds):  # one after the other, so that an early end leaves every set with something
@@ -126,12 +133,17 @@ def _present(args: argparse.Namespace, folder: Path | None, cache: Path) -> list
 def _jobs(
     args: argparse.Namespace, entries: Sequence[Entry], seed: int, made: Mapping[Job, Mapping[str, Any]]
 ) -> Iterator[Job]:
+    missing = tuple(_LIBRARIES.keys() - set(_libraries()))
     for entry in entries:
         if seed >= args.seeds_large and entry.large:
             continue
         behind = quality_wins.far_behind(list(made.values()), entry) if seed else set()
         for strategy in entry.strategies(seed):
-            if strategy not in behind and (not args.strategies or strategy in args.strategies):
+            if (
+                strategy not in behind
+                and not strategy.startswith(missing)
+                and (not args.strategies or strategy in args.strategies)
+            ):
                 yield Job(entry.set.name, strategy, seed, entry.limit(strategy), args.growth)
 
 
@@ -170,17 +182,35 @@ def _write(made: Mapping[Job, Mapping[str, Any]], *, quick: bool) -> None:
     if quick:
         print(quality_page.written(curves))
         return
+    libraries = _libraries()
     facts = {
         "machine": {"cores": os.cpu_count(), "processor": _processor(), "python": platform.python_version()},
-        "same_choice": same_choice.measured(),
+        "same_choice": same_choice.measured() if len(libraries) == len(_LIBRARIES) else {},
         "versions": same_choice.versions(),
     }
-    entities = json.loads((RESULTS / "ner.json").read_text()) if (RESULTS / "ner.json").is_file() else {}
+    beside = {name: _rows(RESULTS / f"{name}.json") for name in ("curves", "ner")}
     pictures = quality_pictures.draw(curves, HERE.parent / "docs" / "images")
-    (HERE / "quality.md").write_text(quality_page.written(curves, entities, facts, pictures))
+    (HERE / "quality.md").write_text(quality_page.written(curves, facts, beside, pictures))
     lines = ",\n".join(json.dumps(curve) for curve in curves)
     (RESULTS / "quality.json").write_text(f'{{"facts": {json.dumps(facts)},\n"curves": [\n{lines}\n]}}\n')
     print(f"wrote {HERE / 'quality.md'}")
+
+
+def _rows(results: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(results.read_text())["rows"] if results.is_file() else []
+    return rows
+
+
+def _published() -> dict[Job, dict[str, Any]]:
+    """The curves the last report was made of."""
+    path = RESULTS / "quality.json"
+    rows = json.loads(path.read_text())["curves"] if path.is_file() else []
+    return {Job(*(row[field] for field in Job._fields)): row for row in rows}
+
+
+def _libraries() -> list[str]:
+    """The beginnings of the names of strategies whose library is installed."""
+    return [beginning for beginning, module in _LIBRARIES.items() if importlib.util.find_spec(module)]
 
 
 def _processor() -> str:

@@ -81,7 +81,13 @@ def runtime(database_url: str, database: Database, tmp_path: Path) -> Runtime:
 def project(database: Database) -> Project:
     """A small text project: two classes, batches of 5, a round every 10 labels."""
     spec = ProjectSpec(
-        name="mail", task=Task.TEXT, labels=["ham", "spam"], encoder="hashing", batch_size=5, retrain_every=10, seed=7,
+        name="mail",
+        task=Task.TEXT,
+        labels=["ham", "spam"],
+        encoder="hashing",
+        batch_size=5,
+        retrain_every=10,
+        seed=7,
         control=0.0,
     )
     return database.run(lambda unit: projects.create(unit, spec))

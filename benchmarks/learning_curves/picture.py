@@ -38,8 +38,8 @@ def draw(curves: Sequence[Mapping[str, Any]], path: Path, metrics: Mapping[str, 
         _panel(axis, name, metrics[name], [curve for curve in curves if curve["set"] == name], colours)
     named = {label: line for axis in figure.axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     labels, handles = list(named), list(named.values())
-    figure.legend(handles, labels, loc="lower center", ncol=min(6, len(labels)), frameon=False)
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    figure.legend(handles, labels, loc="lower center", ncol=min(2 * columns, len(labels)), frameon=False)
+    figure.tight_layout(rect=(0, 0.05 * -(-len(labels) // (2 * columns)) * 2 / (rows + 1), 1, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)

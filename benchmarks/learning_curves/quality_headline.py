@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from learning_curves.groups import CONTROL, CONTROLLED, DEFAULT, EVERYTHING, GROUPS, RANDOM, Entry
 from learning_curves.quality_cells import times
-from learning_curves.quality_rows import Curve, by_strategy, last, middle, needed, of_seeds, ratio
+from learning_curves.quality_rows import Curve, Curves, by_strategy, last, middle, needed, of_seeds, ratio
 
 _CLASSIC = "90 % of the quality with 15 to 20 % of the labels; 5 to 10 times fewer labels at equal quality"
 
@@ -15,7 +15,10 @@ _CLASSIC = "90 % of the quality with 15 to 20 % of the labels; 5 to 10 times few
 def lines(curves: Sequence[Curve]) -> Iterator[str]:
     """The headline, as far as there are curves for it."""
     entries = {group.name: [one for one in group.entries if _there(curves, one)] for group in GROUPS}
-    yield f"\n## In short\n\nThe classic claim for active learning: *{_CLASSIC}.* Here, counting every label:\n"
+    yield (
+        f"\n## In short\n\nThe classic claim for active learning: *{_CLASSIC}.* Here, counting every label (of one "
+        "pool a ratio has no interval, and part of it is chance):\n"
+    )
     for entry in entries["large"]:
         yield from _large(curves, entry)
     for name, words in (("skewed", "Rare classes"), ("balanced", "Balanced classes"), ("noisy", "Wrong answers")):
@@ -48,8 +51,8 @@ def _large(curves: Sequence[Curve], entry: Entry) -> Iterator[str]:
         for who, labels, name in ((words, ours, DEFAULT), ("random", rival, RANDOM))
     ]
     yield (
-        f"- **{entry.set.name}** ({pool:,} texts): for 90 % of full quality {'; '.join(told)}. "
-        f"15 to 20 % would be {0.15 * pool:,.0f} to {0.2 * pool:,.0f}."
+        f"- **{entry.set.name}** ({pool:,} texts; {_pools(found[DEFAULT])}): for 90 % of full quality "
+        f"{'; '.join(told)}. 15 to 20 % would be {0.15 * pool:,.0f} to {0.2 * pool:,.0f}."
     )
 
 
@@ -68,4 +71,8 @@ def _ratios(curves: Sequence[Curve], entry: Entry) -> str:
         return " / ".join(cells)
 
     controlled = f"; with the control arm {told(CONTROLLED)}" if CONTROLLED in found else ""
-    return f"  - {entry.set.name}: {told(DEFAULT)}{controlled}"
+    return f"  - {entry.set.name} ({_pools(found[DEFAULT])}): {told(DEFAULT)}{controlled}"
+
+
+def _pools(curves: Curves) -> str:
+    return "one pool" if len(curves) == 1 else f"{len(curves)} pools"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from learning_curves import quality_entities, quality_headline, quality_wins
+from learning_curves import quality_entities, quality_headline, quality_more, quality_wins
 from learning_curves.groups import CONTROLLED, DEFAULT, EVERYTHING, GROUPS, RANDOM, Entry, Group
 from learning_curves.quality_cells import signed, times
 from learning_curves.quality_rows import (
@@ -37,8 +37,8 @@ _HOW = Path(__file__).with_name("quality_how.md")
 
 def written(
     curves: Sequence[Curve],
-    entities: Mapping[str, Any],
-    facts: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
+    beside: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     pictures: Mapping[str, str] | None = None,
 ) -> str:
     """The page.
@@ -47,10 +47,10 @@ def written(
     ----------
     curves
         As they are kept: set, strategy, seed, limit, growth, labels, accuracy, macro_f1; with pool, test and classes.
-    entities
-        ``results/ner.json``; empty: no such part.
     facts
-        The machine, the versions, which peers choose the same.
+        The machine, the versions, which peers choose the same; None: no such part.
+    beside
+        Rows of other benchmarks that are shown: of ``curves`` and of ``ner``.
     pictures
         Group name to the picture's path as seen from the page.
     """
@@ -63,9 +63,10 @@ def written(
     ]
     for group, entries in groups:
         parts += _group(curves, group, entries, (pictures or {}).get(group.name))
-    if entities:
-        parts += quality_entities.lines(entities["rows"])
-    if "machine" in facts:
+    for name, part in (("curves", quality_more), ("ner", quality_entities)):
+        if rows := (beside or {}).get(name):
+            parts += part.lines(rows)
+    if facts:
         parts.append(_how(curves, facts))
     return "\n".join(parts).rstrip() + "\n"
 
@@ -81,7 +82,11 @@ def _how(curves: Sequence[Curve], facts: Mapping[str, Any]) -> str:
     )
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     return _HOW.read_text().format(
-        same=same, versions=versions, growth=curves[0]["growth"], behind=quality_wins.BEHIND, **facts["machine"]
+        same=same or "not checked here",
+        versions=versions,
+        growth=curves[0]["growth"],
+        behind=quality_wins.BEHIND,
+        **facts["machine"],
     )
 
 

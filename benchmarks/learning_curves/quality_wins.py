@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from learning_curves.groups import DEFAULT, RANDOM, Entry
+from learning_curves.groups import CONTROLLED, DEFAULT, EVERYTHING, RANDOM, Entry
 from learning_curves.quality_cells import signed
-from learning_curves.quality_rows import Curve, Curves, Difference, by_strategy, mean_area, over, shared_end
+from learning_curves.quality_rows import Curve, Curves, Difference, by_strategy, mean_area, over, paired, shared_end
 from learning_curves.same_choice import TWINS
 
 _SMALL_TEXT = "small-text: "
@@ -43,6 +43,31 @@ def lines(curves: Sequence[Curve], entries: Sequence[Entry]) -> Iterator[str]:
     yield ""
     for column, verdicts in told.items():
         yield f"- against {column}: {_counted(verdicts)}"
+    yield from _one_by_one(curves, entries)
+
+
+def _one_by_one(curves: Sequence[Curve], entries: Sequence[Entry]) -> Iterator[str]:
+    """The default against every strategy by itself, over all sets both were followed on."""
+    differences: dict[str, dict[str, float]] = defaultdict(dict)
+    for entry in entries:
+        found = by_strategy(curves, entry.set.name)
+        for name in found.keys() - {EVERYTHING, DEFAULT, CONTROLLED}:
+            against = over(found[DEFAULT], found[name], entry.set.metric, shared_end(found))
+            if against is not None:
+                differences[name][entry.set.name] = against.mean
+    yield (
+        "\nOne strategy has to be chosen before anything is known. So, against each by itself, over the sets on which "
+        "both were followed (variants of a set depend on it; the interval of 95 % takes them for sets of their own):\n"
+    )
+    yield "| the default against | sets | larger area on | mean difference | behind by more than half a point on |"
+    yield "|---" * 5 + "|"
+    for name, of_sets in sorted(differences.items(), key=lambda one: (-len(one[1]), one[0])):
+        ahead = sum(value > 0 for value in of_sets.values())
+        behind = "; ".join(f"{at} ({value:+.1f})" for at, value in of_sets.items() if value < -BEHIND)
+        mean = paired(list(of_sets.values()))
+        shown = f"{mean.mean:+.1f} ± {mean.half:.1f}" if mean.seeds > 2 else f"{mean.mean:+.1f}"
+        twin = f" (small-text: {TWINS[name].removeprefix(_SMALL_TEXT)})" if name in TWINS else ""
+        yield f"| {name}{twin} | {len(of_sets)} | {ahead} | {shown} | {behind or 'none'} |"
 
 
 def _against_best(found: Mapping[str, Curves], metric: str, beginnings: tuple[str, ...]) -> tuple[str, str]:

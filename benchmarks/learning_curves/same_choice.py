@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -35,4 +36,8 @@ def measured() -> dict[str, str]:
 
 def versions() -> dict[str, Any]:
     """What was measured against."""
-    return {name: version(name) for name in ("scikit-activeml", "small-text", "scikit-learn", "numpy")}
+    found = {}
+    for name in ("scikit-activeml", "small-text", "scikit-learn", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

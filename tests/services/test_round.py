@@ -195,7 +195,12 @@ def test_the_core_set_of_a_round_is_within_its_reported_radius(
 
 def test_vectors_as_they_come_and_several_labels_each(runtime: Runtime):
     spec = ProjectSpec(
-        name="vectors", task=Task.VECTORS, labels=["a", "b"], strategy="entropy", batch_size=10, retrain_every=20,
+        name="vectors",
+        task=Task.VECTORS,
+        labels=["a", "b"],
+        strategy="entropy",
+        batch_size=10,
+        retrain_every=20,
         control=0.0,
     )
     project = runtime.database.run(lambda unit: projects.create(unit, spec))

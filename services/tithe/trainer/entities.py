@@ -105,4 +105,3 @@ def _found(model: Any, seen: Examples) -> Iterator[list[Entity]]:
         else:
             said = model.tag_documents(seen.held_out[first:stop])
         yield from model.entities(said)
-

@@ -35,4 +35,3 @@ class Fitted:
     model: StoredModel
     test: dict[str, Any] | None
     facts: dict[str, Any] = field(default_factory=dict)  #: what else is to be known of the labels
-

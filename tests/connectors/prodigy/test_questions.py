@@ -104,7 +104,7 @@ def test_what_the_model_thinks_is_shown_unless_people_label_blindly(
     ]
     gateway.project(
         "pool", "text_classification", ["ham", "spam"], items, retrain_every=20, pre_annotate=not blind,
-        near_duplicate=None, strategy="entropy",
+        near_duplicate=None, strategy="entropy", control=0.0,
     )  # fmt: skip
     work_off(runtime)
     tasks = start("tithe.textcat", Dataset("mail")).questions(10)

@@ -61,7 +61,14 @@ class Demo:
             lost, violations = self._check(runtime, project)
         self._look(None)
         return Outcome(
-            self.options, curve, compared, self.ledger, self.board, self.memory.measured_as, lost, violations,
+            self.options,
+            curve,
+            compared,
+            self.ledger,
+            self.board,
+            self.memory.measured_as,
+            lost,
+            violations,
             worth,
         )
 
