@@ -44,7 +44,8 @@ def of_scikit_activeml(name: str, cold_start: Contestant) -> Contestant:
         if now.model is None:
             return cold_start(now, k)
         known = np.full(len(now.vectors), np.nan)
-        known[now.labeled] = now.answers
+        # Where an item carries several labels only strategies without a model are run: they ask which items have any.
+        known[now.labeled] = 0.0 if now.answers.ndim > 1 else now.answers
         more = {"n_classes": now.classes} if kind == "ProbCover" else {}
         strategy = make(random_state=now.seed % 2**31, **options, **more)
         model = {} if takes is None else {takes: _wrapped(now), f"fit_{takes}": False}

@@ -29,6 +29,10 @@
     │   ├── RemoteGone              409    remote_gone
     │   ├── SchemaUnfit             409    schema_unfit
     │   └── ToolMisbehaves          409    tool_misbehaves
+    ├── SignedOut                   401    signed_out           no key, no session, or one that does not count
+    ├── NotAllowed                  403    not_allowed          the caller's role is not enough
+    │   └── CrossSite               403    cross_site           a page of another site called
+    ├── TooManyTries                429    too_many_tries       of signing in
     ├── HookRefused                 403    hook_refused         in tithe.connectors.errors
     ├── TooLarge                    413    too_large
     ├── UnsupportedMedia            415    unsupported_media
@@ -146,6 +150,33 @@ class NoModelYet(Conflict):
     """No model has been trained yet."""
 
     code = "no_model_yet"
+
+
+class SignedOut(TitheError):
+    """Who calls is not known."""
+
+    status = 401
+    code = "signed_out"
+
+
+class NotAllowed(TitheError):
+    """The caller may not do this."""
+
+    status = 403
+    code = "not_allowed"
+
+
+class CrossSite(NotAllowed):
+    """The call came from another site's page."""
+
+    code = "cross_site"
+
+
+class TooManyTries(TitheError):
+    """Too many tries."""
+
+    status = 429
+    code = "too_many_tries"
 
 
 class TooLarge(TitheError):

@@ -39,6 +39,14 @@ class Settings(BaseSettings):
     line_limit_bytes: int = Field(default=256 << 10, ge=1024)
     import_chunk_rows: int = Field(default=2000, ge=1, le=100_000)
     gateway_connections: int = Field(default=12, ge=1, le=200)
+    open_loopback: bool = Field(
+        default=False,
+        description="callers on this machine need no credentials: they are the first admin; for trying things out",
+    )
+
+    metrics_key: SecretStr | None = Field(
+        default=None, description="whoever sends it as a bearer token may read /metrics; unset: programs here only"
+    )
 
     # The work.
     block_rows: int = Field(

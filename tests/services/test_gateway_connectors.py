@@ -56,7 +56,7 @@ def here(runtime: Runtime) -> Runtime:
 
 @pytest.fixture
 def gateway(here: Runtime) -> Iterator[TestClient]:
-    with TestClient(create_app(here), raise_server_exceptions=False) as client:
+    with TestClient(create_app(here), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as client:
         yield client
 
 
@@ -114,7 +114,9 @@ def test_an_address_of_the_private_network_is_refused_naming_the_setting(
     runtime: Runtime, here: Runtime, project: Project, at: str, box: LetterBox
 ):
     closed = here.settings.model_copy(update={"connect_allow": ""})
-    with TestClient(create_app(Runtime(closed, runtime.database)), raise_server_exceptions=False) as gateway:
+    with TestClient(
+        create_app(Runtime(closed, runtime.database)), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)
+    ) as gateway:
         answer = gateway.post(at, json=wish(box))
         assert (answer.status_code, answer.json()["code"]) == (422, "address_forbidden")
         assert answer.json()["place"] == "body.settings.url"
@@ -213,7 +215,7 @@ def test_a_connection_is_made_and_its_secrets_never_come_out(
 def test_without_a_key_connecting_is_refused_and_everything_else_works(
     runtime: Runtime, project: Project, at: str, box
 ):
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as gateway:
+    with TestClient(create_app(runtime), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as gateway:
         answer = gateway.post(at, json=wish(box, check=False))
         assert (answer.status_code, answer.json()["code"]) == (409, "vault_closed")
         assert "TITHE_SECRET_KEY" in answer.json()["detail"]

@@ -28,7 +28,7 @@ PARQUET = "application/vnd.apache.parquet"
 
 @pytest.fixture
 def gateway(runtime: Runtime) -> Iterator[TestClient]:
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as client:
+    with TestClient(create_app(runtime), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as client:
         yield client
 
 
@@ -263,7 +263,7 @@ def test_what_the_upload_is_must_be_said_and_be_true(gateway: TestClient):
 
 def test_uploads_have_a_limit_of_their_own(gateway: TestClient, runtime: Runtime):
     object.__setattr__(runtime.settings, "upload_limit_bytes", 3 << 20)
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as small:
+    with TestClient(create_app(runtime), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as small:
         at = project(small)
         line = b'{"text": "' + b"x" * 1000 + b' %d"}\n'
         taken = send(small, at, b"".join(line % n for n in range(2000)))

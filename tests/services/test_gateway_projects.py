@@ -23,7 +23,7 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture
 def gateway(runtime: Runtime) -> Iterator[TestClient]:
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as client:
+    with TestClient(create_app(runtime), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as client:
         yield client
 
 
@@ -273,22 +273,11 @@ def test_overlap_is_fixed_once_items_are_answered_or_being_answered(gateway: Tes
     ],
 )
 def test_a_body_that_cannot_be_read_is_a_problem_of_its_own_kind(
-    content: bytes, headers: dict[str, str], status: int, code: str
+    gateway: TestClient, content: bytes, headers: dict[str, str], status: int, code: str
 ):
-    # No database is asked: what cannot be read goes no further.
-    runtime = Runtime.__new__(Runtime)
-    object.__setattr__(runtime, "settings", _settings())
-    object.__setattr__(runtime, "database", None)
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as client:
-        answer = client.post("/v1/projects", content=content, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (status, code)
-        assert answer.headers["content-type"] == PROBLEM
-
-
-def _settings() -> object:
-    from tithe.settings import Settings
-
-    return Settings(_env_file=None)
+    answer = gateway.post("/v1/projects", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == PROBLEM
 
 
 def test_chunked_bodies_are_counted_too(gateway: TestClient):
@@ -388,14 +377,16 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     operations = [(path, method, one) for path, many in schema["paths"].items() for method, one in many.items()]
     names = sorted(one["operationId"] for _, _, one in operations)
     assert names == [
-        "ask_batch", "ask_machine_labels", "ask_round", "change_connector", "change_project", "create_connector",
-        "create_project", "delete_connector", "delete_project", "export_machine_labels", "export_project",
-        "get_batch", "get_connector", "get_history", "get_import", "get_machine_labels", "get_prediction",
-        "get_project", "get_proof", "get_quarantine", "get_status", "healthz", "import_items", "keep_batch",
-        "list_connector_kinds", "list_connectors", "list_machine_labels", "list_projects", "list_rounds",
-        "list_strategies", "metrics", "ml_health", "ml_predict", "ml_setup", "ml_versions", "ml_webhook",
+        "add_key", "add_user", "ask_batch", "ask_machine_labels", "ask_round", "change_connector", "change_project",
+        "change_user", "create_connector", "create_project", "delete_connector", "delete_project", "drop_member",
+        "export_machine_labels", "export_project", "get_batch", "get_connector", "get_history", "get_import",
+        "get_machine_labels", "get_me", "get_prediction", "get_project", "get_proof", "get_quarantine", "get_status",
+        "healthz", "import_items", "invite_user", "keep_batch", "list_connector_kinds", "list_connectors", "list_keys",
+        "list_machine_labels", "list_members", "list_projects", "list_rounds", "list_strategies", "list_users",
+        "metrics", "ml_health", "ml_predict", "ml_setup", "ml_versions", "ml_webhook",
         "nearest_labeled", "nearest_labeled_recall", "predict", "preview_connector", "readyz", "release_batch",
-        "resume", "send_labels", "stop", "sync_connector", "take_hook", "withdraw_machine_labels",
+        "resume", "revoke_key", "send_labels", "set_member", "stop", "sync_connector", "take_hook",
+        "withdraw_machine_labels",
     ]  # fmt: skip
     for path, method, one in operations:
         assert one["summary"], path

@@ -22,7 +22,7 @@ from .turning import bring_in, label, work_off
 
 @pytest.fixture
 def gateway(runtime: Runtime) -> Iterator[TestClient]:
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as client:
+    with TestClient(create_app(runtime), "http://127.0.0.1", False, client=("127.0.0.1", 50_000)) as client:
         yield client
     assert runtime.database.run(checks.check) == []
 

@@ -31,8 +31,21 @@ def running(data: Path) -> Endpoints | None:
     return StateFile(folder.state_file).read().endpoints if folder.holder() is not None else None
 
 
+def local_key(data: Path) -> str | None:
+    """The key that `tithe up` left in its data folder; None: there is none, or it is somebody else's."""
+    from tithe.embedded.folder import DataFolder
+
+    try:
+        return DataFolder(data).local_key.read_text("utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def connect(url: str | None, data: Path, *, retries: int = 3) -> Tithe:
-    """A client of the gateway. Raises Unavailable where none is named and none runs."""
+    """A client of the gateway. Raises Unavailable where none is named and none runs.
+
+    Whoever may read the data folder of a stack is its admin: the key is there. Elsewhere TITHE_API_KEY has it.
+    """
     from tithe.client import Tithe
 
     if url:
@@ -43,7 +56,7 @@ def connect(url: str | None, data: Path, *, retries: int = 3) -> Tithe:
             f"no stack is running on {data}",
             remedy="start one with `tithe up`, or name a gateway by --url (of tithe connect: --gateway) or TITHE_URL",
         )
-    return Tithe(endpoints.gateway_url, retries=retries)
+    return Tithe(endpoints.gateway_url, retries=retries, key=local_key(data))
 
 
 def read_settings() -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tithe.cli import items, machine, nearest, operate, projects, proof, status, strategies, up
+from tithe.cli import items, machine, nearest, operate, people, projects, proof, status, strategies, up
 from tithe.cli.complaints import TidyGroup
 from tithe.cli.connect.app import app as connect
 from tithe.cli.demo.command import demo
@@ -34,6 +34,9 @@ app.command("stop")(proof.stop)
 app.command("resume")(proof.resume)
 app.command("strategies")(strategies.strategies)
 app.command("nearest-labeled")(nearest.nearest_labeled)
+app.add_typer(people.users, name="user")
+app.add_typer(people.keys, name="key")
+app.add_typer(people.members, name="member")
 app.command("round")(operate.round_)
 app.command("worker")(operate.worker)
 app.command("migrate")(operate.migrate)

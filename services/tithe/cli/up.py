@@ -62,6 +62,7 @@ def up(
         with contextlib.suppress(KeyboardInterrupt):
             stack.start(lambda line: console.print(line, style="dim", highlight=False))
             show_endpoints(stack.endpoints, data, console)
+            show_way_in(stack.endpoints, data, console)
             attend(stack, console)
         console.print("stopping", style="dim")
 
@@ -82,6 +83,24 @@ def show_endpoints(endpoints: Endpoints, data: Path, console: Console) -> None:
     lines += [("database", endpoints.database_url), ("data", str(data.resolve()))]
     for name, value in lines:
         console.print(f"  {name:<10}{value}", highlight=False, soft_wrap=True, markup=False)
+
+
+def show_way_in(endpoints: Endpoints, data: Path, console: Console) -> None:
+    """How the first admin comes in, once; and a key for the commands on this machine, in the data folder."""
+    from tithe.cli.let_in import first_admin, keep_local_key
+
+    invitation = first_admin(endpoints.database_url)
+    keep_local_key(endpoints.database_url, data)
+    if invitation is not None:
+        console.print(
+            f"  first admin  {endpoints.gateway_url}/welcome/{invitation}  (shown once, good for seven days)",
+            highlight=False, soft_wrap=True, markup=False,
+        )  # fmt: skip
+    else:
+        console.print(
+            f"  sign in      {endpoints.gateway_url}/sign-in  (lost the way in? `tithe user invite NAME`)",
+            highlight=False, soft_wrap=True, markup=False,
+        )  # fmt: skip
 
 
 def processes_line(statuses: Sequence[ProcessStatus]) -> Text:

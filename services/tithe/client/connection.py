@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Self
 from uuid import UUID
@@ -26,10 +27,13 @@ class Tithe:
     retries
         How often a call is sent again when the server is away, busy or restarting. Eight bridge about twenty seconds.
         Labels carry an Idempotency-Key, so that one sent twice counts once.
+    key
+        An API key, of ``tithe key add`` or the page about you. Default: the environment's ``TITHE_API_KEY``. Without
+        one only a server that asks nobody on its own machine lets you in.
     """
 
-    def __init__(self, url: str, *, timeout: float = 30.0, retries: int = 8) -> None:
-        self._transport = Transport(url, timeout=timeout, retries=retries)
+    def __init__(self, url: str, *, timeout: float = 30.0, retries: int = 8, key: str | None = None) -> None:
+        self._transport = Transport(url, timeout=timeout, retries=retries, key=key or os.environ.get("TITHE_API_KEY"))
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ from tithe.client.transport import Transport
 from tithe.contracts.api import HandOut, Imported, ImportProgress
 from tithe.contracts.insight import History, RoundPage, RoundState, Status
 from tithe.contracts.nearest import NearestLabeled, NearestRecall
+from tithe.contracts.people import Member, Members, ProjectRole
 from tithe.contracts.predictions import Prediction, Predictions
 from tithe.contracts.projects import Project
 from tithe.contracts.proof import Proof
@@ -59,6 +60,18 @@ class ProjectHandle:
     def connections(self) -> Connections:
         """The project's connections to labeling tools."""
         return Connections(self._transport, self._path)
+
+    def members(self) -> list[Member]:
+        """Who may work in the project, beside admins."""
+        return Members.model_validate(self._transport.call("GET", f"{self._path}/members")).members
+
+    def set_member(self, name: str, role: ProjectRole) -> None:
+        """Let somebody in, or give them another role. Raises TitheProblem ``not_found``: no such account."""
+        self._transport.call("PUT", f"{self._path}/members/{quote(name, safe='')}", body={"role": role})
+
+    def drop_member(self, name: str) -> None:
+        """Show somebody out; what they answered stays."""
+        self._transport.call("DELETE", f"{self._path}/members/{quote(name, safe='')}")
 
     @property
     def machine_labels(self) -> MachineLabels:

@@ -43,12 +43,15 @@ class Transport:
         Seconds to wait for a connection, and for each part of an answer.
     retries
         How often a call is sent again; with back-off, eight of them bridge about twenty seconds.
+    key
+        The caller's API key; None: the server is not told who calls.
     """
 
-    def __init__(self, url: str, *, timeout: float, retries: int) -> None:
+    def __init__(self, url: str, *, timeout: float, retries: int, key: str | None = None) -> None:
         base = _address(url)
         # A proxy of the environment is for the world outside, not for a server on this machine.
-        self._http = httpx.Client(base_url=base, timeout=timeout, trust_env=not _is_local(base.host))
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        self._http = httpx.Client(base_url=base, timeout=timeout, headers=headers, trust_env=not _is_local(base.host))
         self._timeout = timeout
         self._retries = retries
         self._url = str(base)

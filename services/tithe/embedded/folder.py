@@ -19,6 +19,7 @@ class DataFolder:
         self.artifacts = self.path / "artifacts"
         self.flower_password = self.path / "flower.password"
         self.secret_key = self.path / "secret.key"
+        self.local_key = self.path / "local.key"
         self._lock: IO[str] | None = None
 
     @property

@@ -26,14 +26,18 @@ from tithe.gateway import (
     metrics,
     ml_backend,
     nearest,
+    people,
     predict,
     problems,
     projects,
     proof,
 )
+from tithe.gateway.access import admit, check_table
 from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
 from tithe.gateway.metrics import Meters, Timed
+from tithe.gateway.pages import page, sign_in
+from tithe.gateway.tries import Tries
 from tithe.runtime import Runtime
 
 _DESCRIPTION = """
@@ -44,6 +48,17 @@ Make a **project**, add **items**, ask for a **batch**, send its **labels**; aga
 happen by themselves. Every error is `application/problem+json` with a stable `code`, the `place` of the fault and a
 `remedy`.
 """
+
+
+_INTERFACE = tuple(
+    room.router
+    for room in (
+        projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine, people,
+    )
+)  # fmt: skip
+_PAGES = (sign_in.inside,)
+#: Those that tools call take whatever else the tool puts into an address, and secrets of their own.
+_OUTSIDE = (*(room.router for room in (health, metrics, docs, hooks, ml_backend)), sign_in.outside)
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -72,12 +87,17 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.leaving_since = None
     app.state.meters = Meters(runtime.database)
     problems.install(app)
-    for room in (projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine):
-        app.include_router(room.router, dependencies=[Depends(known_query)])
-    # Those that tools call take whatever else the tool puts into an address.
-    for room in (health, metrics, docs, hooks, ml_backend):
-        app.include_router(room.router)
+    app.state.tries = Tries()
+    check_table((*_INTERFACE, *_PAGES), _OUTSIDE)
+    # Who calls is looked at first: a stranger is told nothing of what is wrong with the rest.
+    for router in _INTERFACE:
+        app.include_router(router, dependencies=[Depends(admit), Depends(known_query)])
+    for router in _PAGES:
+        app.include_router(router, dependencies=[Depends(admit)])
+    for router in _OUTSIDE:
+        app.include_router(router)
     app.mount(docs.ASSETS, docs.assets())
+    app.mount(page.ASSETS, page.assets())
     settings = runtime.settings
     app.add_middleware(
         Guards,

@@ -23,6 +23,7 @@ from tithe.contracts.api import (
 )
 from tithe.contracts.blinding import BLIND, shown
 from tithe.errors import NotFound
+from tithe.gateway.access import Who, named
 from tithe.gateway.context import Here, JsonOnly, ProjectId
 from tithe.gateway.metrics import Meters
 from tithe.gateway.problems import documented
@@ -44,14 +45,16 @@ BatchId = Annotated[UUID, Path(description="the batch's id")]
     "/projects/{project_id}/batches", summary="Ask for items to label", dependencies=[JsonOnly],
     responses=documented(400, 404, 409, 413, 415, 422),
 )  # fmt: skip
-def ask_batch(project_id: ProjectId, ask: AskBatch, here: Here, request: Request, response: Response) -> HandOut:
+def ask_batch(
+    project_id: ProjectId, ask: AskBatch, who: Who, here: Here, request: Request, response: Response
+) -> HandOut:
     """The items most worth a label, held for this annotator for `lease_seconds`.
 
     An open batch of theirs is given again, so asking twice costs nothing. With nothing to hand out `items` is empty
     and `empty_because` says why. Items come with what the model thinks of them, unless the project labels blindly
     (`pre_annotate: false`).
     """
-    handed = hand_out.hand_out(here.database, project_id, ask.annotator, ask.size)
+    handed = hand_out.hand_out(here.database, project_id, named(who, ask.annotator, "body.annotator"), ask.size)
     if handed.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(handed.retry_after_seconds)
     if handed.batch is not None:
@@ -95,6 +98,7 @@ def get_batch(batch_id: BatchId, here: Here) -> BatchState:
 def send_labels(
     batch_id: BatchId,
     sent: SendLabels,
+    who: Who,
     here: Here,
     request: Request,
     response: Response,
@@ -115,6 +119,9 @@ def send_labels(
     superseded. `correct` changes one's mind, `annotator` says who answered where a tool holds the batch for several
     people.
     """
+    for at, one in enumerate(sent.labels):
+        if one.annotator is not None:
+            named(who, one.annotator, f"body.labels[{at}].annotator")
     answers = [Sent(one.item_id, one.label, one.skip, one.note, one.annotator, one.correct) for one in sent.labels]
     recorded, replayed = record(here.database, None, batch_id, answers, idempotency_key)
     stored = LabelsStored.model_validate(asdict(recorded))

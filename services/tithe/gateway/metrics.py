@@ -5,15 +5,20 @@ Counters live in this process; gauges of projects are read from the database at 
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tithe.errors import TitheError
+from tithe.errors import SignedOut, TitheError
+from tithe.gateway.context import Here
+from tithe.gateway.problems import documented
+from tithe.gateway.who import from_this_machine
 from tithe.storage import connectors, status
 from tithe.storage.database import Database
 
@@ -150,8 +155,26 @@ class Timed:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
-def metrics(request: Request) -> Response:
-    """Requests by route, labels counted, batches handed out; the queues, rounds and unsent work of projects."""
+@router.get("/metrics", summary="Measurements for Prometheus", response_class=Response, responses=documented())
+def metrics(request: Request, here: Here) -> Response:
+    """Requests by route, labels counted, batches handed out; the queues, rounds and unsent work of projects.
+
+    For whoever bears TITHE_METRICS_KEY; where it is not set, for programs on this machine.
+    """
+    _let_in(request, here.settings.metrics_key)
     meters: Meters = request.app.state.meters
     return Response(generate_latest(meters.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _let_in(request: Request, key: SecretStr | None) -> None:
+    # No database is asked: it may be what is measured as being away.
+    if key is None:
+        if from_this_machine(request):
+            return
+        raise SignedOut("measurements are for programs on this machine", remedy="set TITHE_METRICS_KEY, and send it")
+    sent = request.headers.get("authorization", "").encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(sent, f"Bearer {key.get_secret_value()}".encode()):
+        raise SignedOut(
+            "this is not the key of the measurements", place="header.Authorization",
+            remedy="send Authorization: Bearer KEY, with TITHE_METRICS_KEY",
+        )  # fmt: skip

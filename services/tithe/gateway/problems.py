@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
-from tithe.connectors.errors import HookRefused
 from tithe.contracts.shapes import Fault, Problem
 from tithe.errors import (
     BadInput,
     Conflict,
+    NotAllowed,
     NotFound,
+    SignedOut,
     TitheError,
     TooLarge,
     Unavailable,
@@ -43,7 +45,8 @@ _REMEDIES = {
 }
 _DOCUMENTED: dict[int, type[TitheError] | str] = {
     400: "The body is not JSON.",
-    403: HookRefused,
+    401: SignedOut,
+    403: NotAllowed,
     404: NotFound,
     409: Conflict,
     413: TooLarge,
@@ -56,7 +59,7 @@ _DOCUMENTED: dict[int, type[TitheError] | str] = {
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error responses of a route, for its description."""
     found: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({*statuses, 503}):
+    for status in sorted({*statuses, 401, 403, 503}):
         meaning = _DOCUMENTED[status]
         text = meaning if isinstance(meaning, str) else (meaning.__doc__ or "").strip()
         found[status] = {"model": Problem, "description": text}
@@ -93,10 +96,27 @@ def install(app: FastAPI) -> None:
 
 async def _tithe_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TitheError), "registered for it"  # noqa: S101
+    if isinstance(error, SignedOut) and _wants_a_page(request):
+        return to_sign_in(request)
     if error.status >= 500 and not isinstance(error, Unavailable):
         _log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
         return internal_error()
     return tithe_problem(error)
+
+
+def _wants_a_page(request: Request) -> bool:
+    """Whether a browser opened one of the pages, rather than a program calling the interface."""
+    return (
+        request.method == "GET"
+        and not request.url.path.startswith("/v1/")
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def to_sign_in(request: Request) -> Response:
+    """For somebody who opened a page without having come in: afterwards they are where they wanted to be."""
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
 
 
 def tithe_problem(error: TitheError) -> Response:
@@ -108,7 +128,10 @@ def tithe_problem(error: TitheError) -> Response:
         error.status, error.code, (type(error).__doc__ or "").strip(), error.message,
         place=_placed(error.place), remedy=error.remedy, errors=faults, facts=facts,
     )  # fmt: skip
-    return respond(problem, {"Retry-After": str(retry)} if retry else None)
+    headers = {"Retry-After": str(retry)} if retry else {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return respond(problem, headers)
 
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:

@@ -103,7 +103,11 @@ class AskBatch(Asked):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"annotator": "ada", "size": 5}]})
 
-    annotator: Annotator = Field(description="who asks; the same name gets the same open batch again")
+    annotator: Annotator | None = Field(
+        default=None,
+        description="who asks: the same name gets the same open batch again. Default: the caller; only managers, and "
+        "tools with a manager's key, may ask for somebody else",
+    )
     size: int | None = Field(default=None, ge=1, le=1000, description="default: the project's batch_size")
 
 

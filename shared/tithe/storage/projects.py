@@ -42,9 +42,9 @@ def by_name(unit: Unit, name: str) -> Project | None:
     return unit.one("projects.by_name", Project, name=name)
 
 
-def page(unit: Unit, after: UUID | None, limit: int) -> list[Project]:
-    """Live projects in the order of their ids, beginning after `after`."""
-    return unit.all("projects.list", Project, after=after, limit=limit)
+def page(unit: Unit, after: UUID | None, limit: int, member: UUID | None = None) -> list[Project]:
+    """Live projects in the order of their ids, beginning after `after`; only those that `member` is a member of."""
+    return unit.all("projects.list", Project, after=after, limit=limit, member=member)
 
 
 def patch(unit: Unit, project_id: UUID, change: ProjectPatch) -> Project:

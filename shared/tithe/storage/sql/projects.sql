@@ -32,6 +32,7 @@ SELECT id, name, task, labels, strategy, near_duplicate, metric, encoder, learne
        lease_seconds, overlap, budget, budget_unit, seed, control, reserve, price, currency,
        stop_when, stopped_at, stopped_because, toward_random, created_at
 FROM projects WHERE deleted_at IS NULL AND (%(after)s::uuid IS NULL OR id > %(after)s)
+  AND (%(member)s::uuid IS NULL OR EXISTS (SELECT FROM memberships m WHERE m.project_id = id AND m.user_id = %(member)s))
 ORDER BY id LIMIT %(limit)s
 
 -- name: patch
