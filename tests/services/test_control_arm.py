@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tithe.contracts.projects import Project, ProjectPatch, ProjectSpec, Task
 from tithe.contracts.proof import as_told
+from tithe.contracts.tasks import MeasureRound
 from tithe.loop import rounds as turns
 from tithe.loop.hand_out import hand_out
 from tithe.proof import draw
 from tithe.runtime import Runtime
-from tithe.storage import checks, projects, proof, rounds
+from tithe.storage import checks, jobs, projects, proof, rounds
 from tithe.storage.pool import NewItem
 
 from .turning import bring_in, label, work_off
@@ -127,6 +134,80 @@ def test_a_round_is_measured_after_it_is_served_and_the_figures_hold(runtime: Ru
     assert last.advice.gains[1].cost == pytest.approx(10.0)
     assert last.advice.criteria
     assert runtime.database.run(checks.check) == []
+
+
+_PROVER = """
+import sys
+from pathlib import Path
+from tithe.runtime import Runtime
+from tithe.settings import Settings
+from tithe.storage.database import Database
+from services.turning import work_off
+with Database(sys.argv[1]) as database:
+    settings = Settings(database_url=sys.argv[1], data=Path(sys.argv[2]), _env_file=None)
+    print("ready", flush=True)
+    work_off(Runtime(settings, database))
+"""
+
+
+def test_a_prover_that_is_killed_is_followed_by_another_and_nobody_waits(
+    runtime: Runtime, database_url: str, tmp_path: Path
+):
+    project, truth = vector_project(runtime)
+    label(runtime, project, truth, 40)
+    work_off(runtime, but="round.measure")
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    prover = subprocess.Popen(
+        [sys.executable, "-c", _PROVER, database_url, str(tmp_path / "data")], env={**os.environ, "PYTHONPATH": path}
+    )
+    try:
+        wait_for(runtime, "SELECT EXISTS (SELECT FROM jobs WHERE topic = 'round.measure' AND state = 'claimed')")
+    finally:
+        prover.kill()
+        prover.wait()
+    with runtime.database.unit() as unit:
+        assert proof.history(unit, project.id) == [], "killed in its middle"
+    # Meanwhile people go on: they are handed items, and their labels are taken.
+    label(runtime, project, truth, 10)
+    with runtime.database.unit() as unit:
+        assert [one.state for one in jobs.lapse(unit, 0.0, 4)] == ["ready"]
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        (measured,) = proof.history(unit, project.id)
+        assert proof.not_measured(unit, project.id) is None
+    assert measured.labels == 40
+    assert as_told(measured.found).control_labels in range(8, 13), "those of the last ten are looked at, too"
+    assert runtime.database.run(checks.check) == []
+
+
+def wait_for(runtime: Runtime, query: str) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with runtime.database.unit() as unit:
+            if unit.connection.execute(query).fetchone()[0]:
+                return
+        time.sleep(0.002)
+    raise AssertionError(f"never: {query}")
+
+
+def test_a_measurement_that_fails_for_good_is_told(runtime: Runtime):
+    project, truth = vector_project(runtime)
+    label(runtime, project, truth, 40)
+    work_off(runtime, but="round.measure")
+    with runtime.database.unit() as unit:
+        last = rounds.page(unit, project.id, -1, 10)[-1]
+        claimed = jobs.claim(unit, MeasureRound(round_id=last.id), "test")
+    with runtime.database.unit() as unit:
+        jobs.give_back(unit, claimed, "the file is damaged", attempts=1, delay_seconds=0.0, hopeless=True)
+    with runtime.database.unit() as unit:
+        failed = proof.not_measured(unit, project.id)
+    assert (failed.number, failed.reason) == (last.number, "the file is damaged")
+    label(runtime, project, truth, 40)
+    work_off(runtime)
+    with runtime.database.unit() as unit:
+        assert proof.not_measured(unit, project.id) is None, "the next one was measured"
+        assert [one.number for one in proof.newest(unit, project.id, None, 5)] == [last.number + 1]
+        assert proof.newest(unit, project.id, last.number + 1, 5) == []
 
 
 def test_too_few_control_labels_give_words_and_no_figure(runtime: Runtime):

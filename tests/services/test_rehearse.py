@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_digits
 
+import tiny_transformer
 from tithe.connectors.files.row import Row
 from tithe.contracts.projects import ProjectSpec, Task
 from tithe.loop.hand_out import hand_out
@@ -134,6 +135,28 @@ def test_texts_are_encoded_once(tmp_path: Path):
     assert run(*arguments, "--strategy", "margin", at=tmp_path / "out").returncode == 0
     assert list((tmp_path / "out" / "data").iterdir()) == kept
     assert told(tmp_path / "out")["settings"]["encoder"] == "hashing"
+
+
+def test_a_transformer_is_tuned_anew_each_round(tmp_path: Path):
+    pytest.importorskip("torch", reason="the text extra is not installed: fine-tuning needs torch")
+    topics = {"sport": ["goal", "match", "team", "coach"], "food": ["soup", "bread", "taste", "salt"]}
+    tiny_transformer.make(tmp_path / "tiny", [word for words in topics.values() for word in words])
+    rng = np.random.default_rng(0)
+    rows = [
+        {"text": " ".join([*rng.choice(words, 4), str(at)]), "label": topic}
+        for at, (topic, words) in enumerate([*topics.items()] * 60)
+    ]
+    path = tmp_path / "news.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run(
+        str(path), "--encoder", f"torch:{tmp_path / 'tiny'}", "--learner", "transformer", "--rounds", "2", "--batch",
+        "16", "--seeds", "1", "--strategy", "margin", "--near-duplicate", "0", "--jobs", "1", at=tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    margin = told(tmp_path / "out")["strategies"][1]
+    assert margin["curve"]["labels"] == [16, 32]
+    assert margin["at_the_end"]["score"]["median"] > 0.6
+    assert "nan" not in done.stdout
 
 
 def test_entities_are_played(tmp_path: Path):

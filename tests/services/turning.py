@@ -21,14 +21,14 @@ from tithe.trainer.handlers import HANDLERS as TRAINER
 from tithe.worker import _resolve
 
 
-def work_off(runtime: Runtime, limit: int = 200) -> list[str]:
-    """Do every job that waits, as the workers would, until none is left."""
+def work_off(runtime: Runtime, limit: int = 200, *, but: str = "") -> list[str]:
+    """Do every job that waits, as the workers would, until none is left; none of the topic `but`."""
     delivery = Delivery(runtime.database, "test", 1.0, 3)
     handlers = {**TRAINER, **SCORER, **SYNC, **PROVER}
     done: list[str] = []
     while len(done) < limit:
         with runtime.database.unit() as unit:
-            bells = jobs.to_ring(unit, 0.0, 100)
+            bells = [bell for bell in jobs.to_ring(unit, 0.0, 100) if bell.topic != but]
         if not bells:
             return done
         for bell in bells:

@@ -11,10 +11,12 @@ import pytest
 import tithe.choosing
 import tithe.connectors
 import tithe.contracts
+import tithe.proof
+import tithe.rehearsal
 
 MODULES = ["tithe.policy", "tithe.vault", "tithe.loop.budget"] + [
     module.name
-    for package in (tithe.choosing, tithe.connectors, tithe.contracts)
+    for package in (tithe.choosing, tithe.connectors, tithe.contracts, tithe.proof, tithe.rehearsal)
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
     if not module.name.endswith("tithe_prodigy")  # the recipe imports prodigy, which is not here
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,6 +25,10 @@ class TidyGroup(TyperGroup):
         logging.getLogger().addHandler(logging.NullHandler())  # libraries' warnings are no answer to a command
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever reads has seen enough, as `head` has. What is left to flush goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except Exception as error:
             if os.environ.get("TITHE_TRACE") or (said := complaint(error)) is None:
                 raise

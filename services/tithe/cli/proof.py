@@ -61,6 +61,8 @@ def shown(found: Proof) -> RenderableType:
         table.add_row(
             "stopped", f"{found.stopped_because} ({found.stopped_at.astimezone():%Y-%m-%d %H:%M})".replace("_", " ")
         )
+    if found.failed is not None:
+        table.add_row("not measured", f"round {found.failed.round}: {found.failed.reason}; the next round is tried")
     if found.latest is None:
         table.add_row("nothing yet", found.missing or "")
         return table

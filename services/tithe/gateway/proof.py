@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from tithe.contracts.projects import Project
-from tithe.contracts.proof import Measurement, Proof, as_told
+from tithe.contracts.proof import Measurement, NotMeasured, Proof, as_told
 from tithe.gateway.context import Here, ProjectId
 from tithe.gateway.problems import documented
 from tithe.loop import rounds as turns
@@ -19,13 +20,18 @@ router = APIRouter(prefix="/v1/projects/{project_id}", tags=["proof"])
 
 
 @router.get("/proof", summary="What the loop is worth", responses=documented(404, 422))
-def get_proof(project_id: ProjectId, here: Here) -> Proof:
+def get_proof(
+    project_id: ProjectId,
+    here: Here,
+    before: Annotated[int | None, Query(ge=0, lt=1 << 31, description="only rounds before this one")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> Proof:
     """Quality with an interval, labels saved against random, whether more labels are worth their price.
 
     Measured after every round, on the control arm: a random slice of what people are asked, which no model was trained
     on. Where something cannot be told yet, `missing` says what it takes.
     """
-    return here.database.run(lambda unit: _proof(unit, project_id))
+    return here.database.run(lambda unit: _proof(unit, project_id, before, limit))
 
 
 @router.post("/stop", summary="Stop handing out", responses=documented(404, 422))
@@ -51,19 +57,25 @@ def _stopped(unit: Unit, project_id: UUID) -> Project:
 
 def _resumed(unit: Unit, project_id: UUID) -> Project:
     projects.get(unit, project_id)
+    answers.lock_progress(unit, project_id)  # as stopping does: one follows the other
     projects.resume(unit, project_id)
     return projects.get(unit, project_id)
 
 
-def _proof(unit: Unit, project_id: UUID) -> Proof:
+def _proof(unit: Unit, project_id: UUID, before: int | None, limit: int) -> Proof:
     project = projects.get(unit, project_id)
-    history = [_measurement(one) for one in proof.history(unit, project_id)]
+    newest = [_measurement(one) for one in proof.newest(unit, project_id, None, 1)]
+    found = [_measurement(one) for one in proof.newest(unit, project_id, before, limit + 1)]
+    history = found[-limit:]
+    failed = proof.not_measured(unit, project_id)
     return Proof(
         project_id=project_id, control=project.control, reserve=project.reserve, unit=project.budget_unit,
         price=project.price, currency=project.currency, stopped_at=project.stopped_at,
         stopped_because=project.stopped_because, toward_random=project.toward_random,
-        control_labels=proof.control_answers(unit, project_id), latest=history[-1] if history else None,
-        history=history, missing=None if history else _nothing_yet(project),
+        control_labels=proof.control_answers(unit, project_id), latest=newest[0] if newest else None,
+        history=history, earlier=history[0].round if len(found) > limit else None,
+        failed=None if failed is None else NotMeasured(round=failed.number, reason=failed.reason, at=failed.at),
+        missing=None if newest else _nothing_yet(project),
     )  # fmt: skip
 
 

@@ -275,7 +275,7 @@ def _measurement(labels: int, of: told.Measured) -> stopping.Measurement:
     return stopping.Measurement(
         labels=labels, score=score, low=low, high=high, gain=None if gain is None else gain.gain,
         gain_low=None if gain is None else gain.low, gain_high=None if gain is None else gain.high, met=met,
-        level=_LEVEL,
+        level=_LEVEL, control=None if best is of.test else best.rows,
     )  # fmt: skip
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from tithe.contracts.projects import BudgetUnit
-from tithe.contracts.shapes import Asked, Told
+from tithe.contracts.shapes import Told
 
 
 class Quality(Told):
@@ -119,6 +119,14 @@ class Measurement(Told):
     measured: Measured
 
 
+class NotMeasured(Told):
+    """A round that could not be measured, and will not be tried again."""
+
+    round: int
+    reason: str
+    at: datetime
+
+
 class Proof(Told):
     """What the loop is worth: the newest measurement, and how it came about."""
 
@@ -133,17 +141,12 @@ class Proof(Told):
     toward_random: float
     control_labels: int = Field(description="so far")
     latest: Measurement | None = Field(description="null: no round was measured yet")
-    history: list[Measurement] = Field(description="oldest first")
+    history: list[Measurement] = Field(description="oldest first; the last `limit` of them")
+    earlier: int | None = Field(default=None, description="the `before` of those further back; null: there are none")
+    failed: NotMeasured | None = Field(
+        default=None, description="the newest round since `latest` that could not be measured; the next one is tried"
+    )
     missing: str | None = Field(description="why there is nothing, and what to do")
-
-
-class Stop(Asked):
-    """Stop handing out."""
-
-    note: str | None = Field(default=None, max_length=500)
-
-
-StopReason = Literal["asked", "target_score", "advice"]
 
 
 def as_told(found: dict[str, Any]) -> Measured:

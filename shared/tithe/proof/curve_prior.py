@@ -28,8 +28,8 @@ def log_odds(scores: Float64) -> Float64:
 
     Examples
     --------
-    >>> log_odds(np.array([0.5, 0.9])).round(3).tolist()
-    [-0.0, -2.197]
+    >>> log_odds(np.array([0.2, 0.9])).round(3).tolist()
+    [1.386, -2.197]
     """
     errors = np.clip(1 - scores, _LEAST, _MOST)
     odds: Float64 = np.log(errors / (1 - errors))

@@ -12,8 +12,10 @@ from tithe.proof.savings import WORTH, Savings
 
 #: Shares of random in the mix. Never all of it: what is chosen is how gain would show again.
 STEPS = (0.0, 0.25, 0.5, 0.75)
-#: Measurements in a row that must say the same.
+#: Measurements in a row that must say the same, each with a quarter more control labels than the one before: those in
+#: between see nearly the same labels, and say the same for that reason alone.
 IN_A_ROW = 3
+GROWN = 1.25
 #: Control labels below which no measurement counts.
 ENOUGH = 200
 #: No gain: likelier than not nothing is saved, and a gain worth having at most this probable.
@@ -47,15 +49,18 @@ def next_share(recent: Sequence[Savings], share: float) -> Shift:
 
     Examples
     --------
-    >>> flat = Savings("accuracy", 1500, 300, 0.95, saved_low=-700, saved_high=90, gain=0.2, worth=0.02)
-    >>> next_share([flat, flat, flat], 0.25).share
+    >>> flat = [
+    ...     Savings("accuracy", 5 * m, m, 0.95, saved_low=-700, saved_high=90, gain=0.2, worth=0.02)
+    ...     for m in (200, 250, 260, 320)
+    ... ]
+    >>> next_share(flat, 0.25).share
     0.5
-    >>> next_share([flat, flat], 0.25)
+    >>> next_share(flat[:3], 0.25)
     Shift(share=0.25, words='')
     """
     if share not in STEPS:
         raise ValueError(f"{share} is no share the mix takes; those are {', '.join(map(str, STEPS))}")
-    last = recent[-IN_A_ROW:]
+    last = _apart(recent)[-IN_A_ROW:]
     if len(last) < IN_A_ROW or not all(_can_tell(one) for one in last):
         return Shift(share)
     at = STEPS.index(share)
@@ -65,6 +70,15 @@ def next_share(recent: Sequence[Savings], share: float) -> Shift:
     if all(_gain(one) for one in last) and share > STEPS[0]:
         return Shift(STEPS[at - 1], _back(share, STEPS[at - 1], latest))
     return Shift(share)
+
+
+def _apart(recent: Sequence[Savings]) -> list[Savings]:
+    """Those that count, oldest first: the newest, and going back each with a fifth fewer control labels."""
+    kept: list[Savings] = []
+    for one in reversed(recent):
+        if not kept or one.control * GROWN <= kept[-1].control:
+            kept.append(one)
+    return kept[::-1]
 
 
 def _can_tell(one: Savings) -> bool:

@@ -67,7 +67,7 @@ def labels_for(labels: Sequence[int], scores: Sequence[float], target: float) ->
 
 
 def area(labels: Sequence[int], scores: Sequence[float], until: int) -> float:
-    """Mean height of the curve from its first point to `until` labels, in [0, 1].
+    """Mean height of the curve from its first point to `until` labels, in [0, 1]; before it: that of the first.
 
     Examples
     --------
@@ -76,8 +76,8 @@ def area(labels: Sequence[int], scores: Sequence[float], until: int) -> float:
     """
     x, y = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     x, y = x[x <= until], y[x <= until]
-    if len(x) == 1:
-        return float(y[0])
+    if len(x) < 2:
+        return float(scores[0])
     steps = np.diff(x)
     return float((steps * (y[1:] + y[:-1]) / 2).sum() / steps.sum())
 

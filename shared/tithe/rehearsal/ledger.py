@@ -13,7 +13,7 @@ from typing import Any
 from tithe.rehearsal.settings import RANDOM, Mix, Settings
 
 #: Raised when the same settings would give other figures than before.
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ def _strategy(name: str, settings: Settings, played: Played, classes: Sequence[s
         "at_the_end": {"labels": end, "score": _spread(figures.spread(final), 4)},
         "f1": _per_class([run["f1"] for run in runs.values()], classes),
         "control": statistics.median(run["control"] for run in runs.values()),
+        "unranked": statistics.median(run.get("unranked", 0) for run in runs.values()),
         "curve": _curve(runs, metric),
     }
 

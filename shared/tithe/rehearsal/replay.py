@@ -10,6 +10,7 @@ import numpy as np
 
 from tithe.learners.protocol import NotEnoughClasses
 from tithe.policy import round_seed
+from tithe.proof import draw
 from tithe.rehearsal.asking import Asking, at_random
 from tithe.rehearsal.fitting import Measured, learned_of
 from tithe.rehearsal.problem import Problem, problem_of
@@ -80,6 +81,7 @@ class Course:
         self.f1: list[float | None] = []
         self.choose_seconds: list[float] = []
         self.fit_seconds: list[float] = []
+        self.unranked = 0  #: labels that no strategy asked for: the queue was empty
         self.dry = False
 
     def label(self, number: int) -> None:
@@ -92,9 +94,22 @@ class Course:
             model = None if self.model is None else self.learned.asked(self.model)
             found = self.asking.next(self.problem.vectors, np.sort(self.labeled), self.trained, model, turn)
             picked, trains = found.ordinals, found.ordinals[~found.control]
+            if len(picked) < self.settings.batch:
+                picked, trains = self._filled_up(picked, trains, turn)
         self.choose_seconds.append(time.perf_counter() - began)
         self.dry = len(picked) < self.settings.batch
         self._add(picked, trains)
+
+    def _filled_up(self, picked: Int64, trains: Int64, turn: int) -> tuple[Int64, Int64]:
+        """A batch that the queue could not fill, all else being near-duplicates: with chance, as hand-outs do.
+
+        Of what chance finds in the reserve no model learns, either.
+        """
+        missing = self.settings.batch - len(picked)
+        found = at_random(len(self.problem.rows), np.concatenate([self.labeled, picked]), missing, turn)
+        self.unranked += len(found)
+        kept = found[~draw.reserved(self.asking.seed, found, self.settings.control)]
+        return np.concatenate([picked, found]), np.concatenate([trains, kept])
 
     def learn(self, number: int) -> None:
         """Train as round `number` of a project would, and measure."""
@@ -132,6 +147,7 @@ class Course:
             "scores": {name: list(found) for name, found in self.scores.items()},
             "f1": self.f1,
             "control": len(self.labeled) - len(self.trained),
+            "unranked": self.unranked,
             "choose_seconds": [round(one, 4) for one in self.choose_seconds],
             "fit_seconds": [round(one, 4) for one in self.fit_seconds],
         }

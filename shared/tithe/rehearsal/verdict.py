@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tithe.rehearsal.figures import interval_rank
@@ -33,14 +33,26 @@ def verdict(report: Mapping[str, Any]) -> dict[str, Any]:
     if better:
         best = max((one for one in rivals if one["name"] in better), key=lambda one: one["area"]["median"])
         won = better[best["name"]]
-        words = [*_praise(report, best, won, sure=sure), *_rest(report, best, won[0])]
+        words = [*_praise(report, best, won, sure=sure), *_rest(report, best, won[0]), *_ran_dry(rivals)]
         return {"strategy": best["name"], "share": won[0], "sure": sure, "words": words}
     return {
         "strategy": None,
         "share": None,
         "sure": sure,
-        "words": [*_none_beats(report, rivals, sure=sure), *_errors(report)],
+        "words": [*_none_beats(report, rivals, sure=sure), *_ran_dry(rivals), *_errors(report)],
     }
+
+
+def _ran_dry(rivals: Sequence[Mapping[str, Any]]) -> list[str]:
+    dry = [one for one in rivals if one.get("unranked")]
+    if not dry:
+        return []
+    who = ", ".join(f"{one['name']} {one['unranked']:,.0f}" for one in dry)
+    told = (
+        f"Labels asked for at random because all else was a near-duplicate of what had been asked: {who}. If your "
+        "items are not that alike, the encoder cannot tell them apart; --near-duplicate 0 lets them in."
+    )
+    return [told]
 
 
 def at_share(strategy: Mapping[str, Any], share: float) -> dict[str, Any]:
@@ -146,8 +158,12 @@ def _none_beats(report: Mapping[str, Any], rivals: list[Any], *, sure: bool) -> 
     if all(at_share(one, 0.90)["labels"]["median"] is None for one in rivals):
         budget = report["settings"]["budget"]
         heights = ", ".join(f"{one['name']} {100 * one['area_over_random']['median']:+.1f}" for one in rivals)
+        theirs, share = at_share(rivals[0], 0.90)["random_labels"]["median"], "90 % of the full-pool score"
+        first = f"No strategy reached {share} with {budget:,} labels: play more rounds (--rounds)."
+        if theirs is not None and theirs <= budget:
+            first = f"Random reached {share} with {theirs:,.0f} labels, nothing else with {budget:,}."
         return [
-            f"No strategy reached 90 % of the full-pool score with {budget:,} labels: play more rounds (--rounds).",
+            first,
             f"Until there, the mean height of the curves above random's, in points: {heights}.",
         ]
     told = ", ".join(f"{one['name']} {ratio_said(at_share(one, 0.95)['against_random'])}" for one in rivals)

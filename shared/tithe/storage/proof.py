@@ -27,6 +27,15 @@ class MeasuredRound:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class NotMeasured:
+    """A round that could not be measured."""
+
+    number: int
+    reason: str
+    at: datetime
+
+
 def add(
     unit: Unit, *, round_id: UUID, project_id: UUID, model_id: UUID, labels: int, watermark: int, said_path: str,
     said_sha256: str, said_size: int, found: dict[str, Any],
@@ -47,6 +56,17 @@ def measured(unit: Unit, round_id: UUID) -> bool:
 def history(unit: Unit, project_id: UUID) -> list[MeasuredRound]:
     """Every measurement of the project, oldest first."""
     return unit.all("proof.history", MeasuredRound, project_id=project_id)
+
+
+def newest(unit: Unit, project_id: UUID, before: int | None, limit: int) -> list[MeasuredRound]:
+    """The last `limit` measurements, of rounds before that one, oldest first."""
+    found = unit.all("proof.newest", MeasuredRound, project_id=project_id, before=before, limit=limit)
+    return found[::-1]
+
+
+def not_measured(unit: Unit, project_id: UUID) -> NotMeasured | None:
+    """The newest round whose measurement failed for good, if none was measured since."""
+    return unit.one("proof.not_measured", NotMeasured, project_id=project_id)
 
 
 def overtaken(unit: Unit, round_id: UUID) -> bool:

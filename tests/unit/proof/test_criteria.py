@@ -140,3 +140,22 @@ def test_what_could_not_be_told_never_stops_a_project():
     assert chance_reached(0.5, unknown) is None
     assert stop_due(StopWhen(score=0.1, min_gain=1.0), [unknown, unknown]) is None
     assert stop_due(StopWhen(min_gain=0.005), [calm(), unknown]) is None
+
+
+def test_looking_often_does_not_stop_what_never_gets_there() -> None:
+    """Projects whose score is a point below the target for ever, looked at every ten control labels: few ever stop."""
+    rng, target, certainty = np.random.default_rng(0), 0.9, 0.9
+    sizes = np.arange(20, 601, 10)
+    right = np.cumsum(rng.random((150, sizes[-1])) < target - 0.01, axis=1)[:, sizes - 1]
+    stopped = 0
+    for row in right:
+        scores = (row + 1) / (sizes + 2)
+        wide = 1.645 * np.sqrt(scores * (1 - scores) / sizes)
+        looks = [
+            Measurement(int(20 * m), float(s), float(s - w), float(s + w), control=int(m))
+            for m, s, w in zip(sizes, scores, wide, strict=True)
+        ]
+        stopped += any(
+            stop_due(StopWhen(score=target, certainty=certainty), looks[: at + 1]) for at in range(len(looks))
+        )
+    assert stopped / len(right) < 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tithe.errors import BadInput
 from tithe.learners.linear import LinearLearner
 from tithe.policy import round_seed
 from tithe.rehearsal.annotators import classes_said, confusion
+from tithe.rehearsal.figures import area
 from tithe.rehearsal.ledger import Job, Ledger, fingerprint
 from tithe.rehearsal.outcome import Price
 from tithe.rehearsal.page import page
@@ -161,6 +163,21 @@ def test_more_rounds_than_the_pool_holds_are_told_of(tmp_path: Path):
         rehearse(records(n=60), script(batch=100), tmp_path, Quiet())
 
 
+def test_where_all_else_is_a_near_duplicate_chance_asks_and_it_is_said(tmp_path: Path):
+    """Vectors of which none points away from another: a queue holds hardly an item."""
+    alike = replace(records(), vectors=np.abs(records().vectors))
+    told = rehearse(alike, script(near_duplicate=0.1), tmp_path, Quiet())
+    margin = told["strategies"][1]
+    assert margin["curve"]["labels"] == [10, 20, 30], "it goes on as hand-outs do"
+    assert margin["unranked"] > 5
+    assert any("all else was a near-duplicate" in one for one in told["recommendation"]["words"])
+    assert told["strategies"][0]["unranked"] == 0
+
+
+def test_a_budget_below_a_curve_s_first_point_has_its_height():
+    assert area([40, 60], [0.5, 0.7], until=20) == 0.5
+
+
 def test_the_page_holds_everything_and_loads_nothing(tmp_path: Path):
     told = rehearse(records(), script(), tmp_path, Quiet())
     text = page(told)
@@ -239,8 +256,14 @@ def test_a_budget_that_is_too_small_is_not_called_a_defeat():
     unknown = dict.fromkeys((0.9, 0.95, 0.98, 0.99), (3.0, None, 4.0, "at most"))
     found = verdict(report(unknown, labels=None))
     assert found["strategy"] is None
-    assert found["words"][0].startswith("No strategy reached 90 % of the full-pool score with 800 labels: play more")
+    assert found["words"][0] == "Random reached 90 % of the full-pool score with 410 labels, nothing else with 800."
     assert "margin +1.0" in found["words"][1]
+    nobody = report(unknown, labels=None)
+    for row in nobody["strategies"]:
+        for target in row["targets"]:
+            target["random_labels"] = {"median": None}
+    first = verdict(nobody)["words"][0]
+    assert first.startswith("No strategy reached 90 % of the full-pool score with 800 labels: play more")
 
 
 def test_few_seeds_give_a_hint_and_no_finding():
