@@ -415,3 +415,29 @@ def test_names_and_corrections_that_cannot_be_are_refused_where_they_stand(gatew
         answer = send(gateway, batch_id, [{"item_id": item, "label": "ham", name: value}])
         assert (answer.status_code, answer.json()["place"]) == (422, f"body.labels[0].{name}"), value
     assert gateway.get(f"{at}/status").json()["counts"]["labeled"] == 0
+
+
+def test_a_batch_is_topped_up_while_it_is_answered(gateway: TestClient):
+    at = project(gateway)
+    batch = ask(gateway, at, size=3)
+    held = f"/v1/batches/{batch['batch_id']}"
+    seen = [item["item_id"] for item in batch["items"]]
+    assert gateway.post(f"{held}/more", json={"size": 3}).json()["items"] == batch["items"], "it is full"
+    for _ in range(3):
+        assert (
+            gateway.post(f"{held}/labels", json={"labels": [{"item_id": seen[-1], "label": "ham"}]}).status_code == 201
+        )
+        more = gateway.post(f"{held}/more", json={"size": 3}).json()
+        new = [item["item_id"] for item in more["items"] if item["item_id"] not in seen]
+        assert (len(more["items"]), len(new)) == (3, 1)
+        assert more["expires_at"] >= batch["expires_at"]
+        seen += new
+    stranger = ask(gateway, at, "bob", size=50)
+    assert not {item["item_id"] for item in stranger["items"]} & set(seen), "nobody gets what is held"
+    waiting = [item["item_id"] for item in gateway.get(held).json()["items"] if item["state"] == "active"]
+    gateway.post(f"{held}/labels", json={"labels": [{"item_id": waiting[0], "label": "ham"}]})
+    dry = gateway.post(f"{held}/more", json={"size": 3}).json()
+    assert (len(dry["items"]), dry["empty_because"], dry["retry_after_seconds"]) == (2, "all_leased", 5)
+    gateway.post(f"{held}/release")
+    closed = gateway.post(f"{held}/more", json={})
+    assert (closed.status_code, closed.json()["code"]) == (409, "batch_closed")

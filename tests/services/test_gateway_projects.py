@@ -377,7 +377,7 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     operations = [(path, method, one) for path, many in schema["paths"].items() for method, one in many.items()]
     names = sorted(one["operationId"] for _, _, one in operations)
     assert names == [
-        "add_key", "add_user", "ask_batch", "ask_machine_labels", "ask_round", "change_connector", "change_project",
+        "add_key", "add_user", "ask_batch", "ask_machine_labels", "ask_more", "ask_round", "change_connector", "change_project",
         "change_user", "create_connector", "create_project", "delete_connector", "delete_project", "drop_member",
         "export_machine_labels", "export_project", "get_batch", "get_connector", "get_history", "get_import",
         "get_machine_labels", "get_me", "get_prediction", "get_project", "get_proof", "get_quarantine", "get_status",

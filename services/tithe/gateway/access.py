@@ -31,7 +31,7 @@ NEEDS: dict[Role, frozenset[str]] = {
     Role.ANNOTATOR: frozenset({
         "show_me",
         "list_projects", "get_project", "list_strategies", "list_connector_kinds",
-        "ask_batch", "get_batch", "send_labels", "keep_batch", "release_batch",
+        "show_label", "ask_batch", "ask_more", "get_batch", "send_labels", "keep_batch", "release_batch",
         "get_me", "sign_out", "list_keys", "add_key", "revoke_key",
     }),
     Role.REVIEWER: frozenset({

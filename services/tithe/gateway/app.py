@@ -36,7 +36,7 @@ from tithe.gateway.access import admit, check_table
 from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
 from tithe.gateway.metrics import Meters, Timed
-from tithe.gateway.pages import page, sign_in
+from tithe.gateway.pages import label, page, sign_in
 from tithe.gateway.tries import Tries
 from tithe.runtime import Runtime
 
@@ -56,7 +56,7 @@ _INTERFACE = tuple(
         projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine, people,
     )
 )  # fmt: skip
-_PAGES = (sign_in.inside,)
+_PAGES = (sign_in.inside, label.router)
 #: Those that tools call take whatever else the tool puts into an address, and secrets of their own.
 _OUTSIDE = (*(room.router for room in (health, metrics, docs, hooks, ml_backend)), sign_in.outside)
 

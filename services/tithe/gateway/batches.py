@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tithe.contracts.api import (
     AskBatch,
+    AskMore,
     BatchItem,
     BatchState,
     HandOut,
@@ -28,7 +29,7 @@ from tithe.gateway.context import Here, JsonOnly, ProjectId
 from tithe.gateway.metrics import Meters
 from tithe.gateway.problems import documented
 from tithe.loop import hand_out
-from tithe.loop.hand_out import Staleness
+from tithe.loop.hand_out import HandedOut, Staleness
 from tithe.loop.record import Sent, record
 from tithe.storage import queue, status
 from tithe.storage.database import Unit
@@ -55,10 +56,27 @@ def ask_batch(
     (`pre_annotate: false`).
     """
     handed = hand_out.hand_out(here.database, project_id, named(who, ask.annotator, "body.annotator"), ask.size)
-    if handed.retry_after_seconds is not None:
-        response.headers["Retry-After"] = str(handed.retry_after_seconds)
     if handed.batch is not None:
         _meters(request).batches.inc()
+    return _handed(handed, response)
+
+
+@router.post(
+    "/batches/{batch_id}/more", summary="Ask for more items in a batch", dependencies=[JsonOnly],
+    responses=documented(400, 404, 409, 413, 415, 422),
+)  # fmt: skip
+def ask_more(batch_id: BatchId, ask: AskMore, here: Here, response: Response) -> HandOut:
+    """Fills an open batch up to `size` items that wait for an answer, so that a page always has the next at hand.
+
+    Answers with all that wait. `empty_because` says why nothing was added although there was room. The lease is
+    extended.
+    """
+    return _handed(hand_out.top_up(here.database, batch_id, ask.size), response)
+
+
+def _handed(handed: HandedOut, response: Response) -> HandOut:
+    if handed.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(handed.retry_after_seconds)
     return HandOut(
         batch_id=handed.batch.id if handed.batch else None,
         expires_at=handed.batch.expires_at if handed.batch else None,

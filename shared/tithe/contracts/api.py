@@ -19,6 +19,7 @@ from tithe.contracts.shapes import Annotator, Asked, Fault, ItemId, Problem, Tol
 
 __all__ = [
     "AskBatch",
+    "AskMore",
     "AskPredictions",
     "BatchItem",
     "BatchState",
@@ -109,6 +110,14 @@ class AskBatch(Asked):
         "tools with a manager's key, may ask for somebody else",
     )
     size: int | None = Field(default=None, ge=1, le=1000, description="default: the project's batch_size")
+
+
+class AskMore(Asked):
+    """A labeler's page asks for more, before it runs out."""
+
+    size: int | None = Field(
+        default=None, ge=1, le=1000, description="how many are to wait in the batch; default: the project's batch_size"
+    )
 
 
 class BatchItem(Told):

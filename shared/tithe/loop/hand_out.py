@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -89,6 +89,41 @@ def release(database: Database, project_id: UUID | None, batch_id: UUID) -> None
     database.run(work)
 
 
+def top_up(database: Database, batch_id: UUID, size: int | None) -> HandedOut:
+    """Lease more items to an open batch, until `size` (the project's batch_size) wait in it; all that wait.
+
+    So a page always has the next items at hand, and from the newest round. The lease is extended. Where nothing could be
+    added although there was room, `empty_because` says why.
+
+    Raises
+    ------
+    NotFound
+        There is no such batch.
+    BatchClosed
+        It is not open any more: ask for a new one.
+    """
+
+    def work(unit: Unit) -> HandedOut:
+        batch = _known(queue.lock_batch(unit, None, batch_id), batch_id)
+        project = desk.asking(unit, batch.project_id)
+        if project is None or batch.state != "open":
+            raise BatchClosed(f"the batch is {batch.state}", remedy="ask for a new batch")
+        held = queue.leases(unit, batch.id)
+        missing = (size or project.batch_size) - sum(lease.state == "active" for lease in held)
+        because: str | None = None
+        if missing > 0:
+            allowed = "stopped" if project.stopped_at else _allowance(unit, project, missing)
+            if isinstance(allowed, str):
+                because = allowed
+            else:
+                added, why = _fill(unit, project, batch, *allowed, position=len(held))
+                because = None if added else why or "all_leased"
+        handed = _again(unit, project, batch, _staleness(project))
+        return replace(handed, empty_because=because, retry_after_seconds=None if because is None else _EMPTY[because])
+
+    return database.run(work)
+
+
 def reclaim_lapsed(database: Database) -> int:
     """Take back every lapsed batch of every project; how many projects had some."""
     found = database.run(queue.projects_with_lapsed)
@@ -165,9 +200,14 @@ def _allowance(unit: Unit, project: Project, size: int) -> tuple[int, Bound] | s
     return size, Bound(left, alone=reserved == 0)
 
 
-def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -> tuple[list[LeasedItem], str | None]:
-    """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why."""
-    ranked = queue.lease_ready(unit, batch, size, project.overlap, bound)
+def _fill(
+    unit: Unit, project: Project, batch: Batch, size: int, bound: Bound, position: int = 0
+) -> tuple[list[LeasedItem], str | None]:
+    """Lease `size` items: ranked ones, else random ones, else whatever is left. If there was none: why.
+
+    `position`: how many the batch was handed out with so far.
+    """
+    ranked = queue.lease_ready(unit, batch, size, project.overlap, bound, position)
     got = len(ranked)
     if got == size:
         return ranked, None
@@ -180,7 +220,7 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -
     # A fresh order each time, on purpose: these items are unranked, and two annotators should not meet.
     chance = random.Random()  # noqa: S311
     probes = [chance.randrange(counts.item_count) for _ in range(2 * (size - got))]
-    more, cost = queue.lease_random(unit, batch, probes, size - got, got, bound)
+    more, cost = queue.lease_random(unit, batch, probes, size - got, position + got, bound)
     got, bound = got + more, bound.after(cost, more)
     # In this order: what is answered in between counts in both, and nobody is told that there is nothing more to come.
     active = queue.active_leases(unit, project.id)
@@ -188,7 +228,7 @@ def _fill(unit: Unit, project: Project, batch: Batch, size: int, bound: Bound) -
     everything = (counts.item_count - counts.test_count) * project.overlap
     taken = settled + active
     if got < size and taken < everything and (bound.left is None or got == 0):
-        got += queue.lease_any(unit, batch, size - got, project.overlap, got, bound)[0]
+        got += queue.lease_any(unit, batch, size - got, project.overlap, position + got, bound)[0]
     if got:
         return queue.leases(unit, batch.id), None
     if taken < everything:

@@ -92,11 +92,13 @@ class Bound:
 NO_BOUND = Bound()
 
 
-def lease_ready(unit: Unit, batch: Batch, size: int, overlap: int, bound: Bound = NO_BOUND) -> list[LeasedItem]:
-    """Lease the best `size` ready items to the batch, best first. Never waits for another hand-out."""
+def lease_ready(
+    unit: Unit, batch: Batch, size: int, overlap: int, bound: Bound = NO_BOUND, position: int = 0
+) -> list[LeasedItem]:
+    """Lease the best `size` ready items to the batch, best first, after `position` that it has. Never waits."""
     return unit.all(
         "queue.lease_ready", LeasedItem, project_id=batch.project_id, annotator=batch.annotator, batch_id=batch.id,
-        size=size, overlap=overlap, position=0, left=bound.left, alone=bound.alone,
+        size=size, overlap=overlap, position=position, left=bound.left, alone=bound.alone,
     )  # fmt: skip
 
 
