@@ -377,14 +377,17 @@ def test_every_operation_is_described_with_a_stable_name_and_its_errors(gateway:
     operations = [(path, method, one) for path, many in schema["paths"].items() for method, one in many.items()]
     names = sorted(one["operationId"] for _, _, one in operations)
     assert names == [
-        "add_key", "add_user", "ask_batch", "ask_machine_labels", "ask_more", "ask_round", "change_connector", "change_project",
+        "add_key", "add_user", "ask_batch", "ask_machine_labels", "ask_more", "ask_round",
+        "change_connector", "change_project",
         "change_user", "create_connector", "create_project", "delete_connector", "delete_project", "drop_member",
-        "export_machine_labels", "export_project", "get_batch", "get_connector", "get_history", "get_import",
+        "export_machine_labels", "export_project", "get_batch", "get_connector", "get_guidelines", "get_history",
+        "get_import",
         "get_machine_labels", "get_me", "get_prediction", "get_project", "get_proof", "get_quarantine", "get_status",
         "healthz", "import_items", "invite_user", "keep_batch", "list_connector_kinds", "list_connectors", "list_keys",
         "list_machine_labels", "list_members", "list_projects", "list_rounds", "list_strategies", "list_users",
         "metrics", "ml_health", "ml_predict", "ml_setup", "ml_versions", "ml_webhook",
-        "nearest_labeled", "nearest_labeled_recall", "predict", "preview_connector", "readyz", "release_batch",
+        "nearest_labeled", "nearest_labeled_recall", "predict", "preview_connector", "put_guidelines", "readyz",
+        "release_batch",
         "resume", "revoke_key", "send_labels", "set_member", "stop", "sync_connector", "take_hook",
         "withdraw_machine_labels",
     ]  # fmt: skip

@@ -31,7 +31,8 @@ NEEDS: dict[Role, frozenset[str]] = {
     Role.ANNOTATOR: frozenset({
         "show_me",
         "list_projects", "get_project", "list_strategies", "list_connector_kinds",
-        "show_label", "ask_batch", "ask_more", "get_batch", "send_labels", "keep_batch", "release_batch",
+        "show_label", "get_guidelines",
+        "ask_batch", "ask_more", "get_batch", "send_labels", "keep_batch", "release_batch",
         "get_me", "sign_out", "list_keys", "add_key", "revoke_key",
     }),
     Role.REVIEWER: frozenset({
@@ -42,7 +43,7 @@ NEEDS: dict[Role, frozenset[str]] = {
     Role.MANAGER: frozenset({
         "create_project", "change_project", "import_items", "ask_round", "stop", "resume",
         "preview_connector", "create_connector", "change_connector", "delete_connector", "sync_connector",
-        "ask_machine_labels", "withdraw_machine_labels", "set_member", "drop_member"
+        "ask_machine_labels", "withdraw_machine_labels", "set_member", "drop_member", "put_guidelines"
     }),
     Role.ADMIN: frozenset({"delete_project", "show_people", "list_users", "add_user", "change_user", "invite_user"}),
 }  # fmt: skip

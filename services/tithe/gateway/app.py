@@ -18,6 +18,7 @@ from tithe.gateway import (
     connectors,
     docs,
     export,
+    guidelines,
     health,
     hooks,
     insight,
@@ -53,7 +54,8 @@ happen by themselves. Every error is `application/problem+json` with a stable `c
 _INTERFACE = tuple(
     room.router
     for room in (
-        projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine, people,
+        projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine,
+        guidelines, people,
     )
 )  # fmt: skip
 _PAGES = (sign_in.inside, label.router)

@@ -92,8 +92,8 @@ def release(database: Database, project_id: UUID | None, batch_id: UUID) -> None
 def top_up(database: Database, batch_id: UUID, size: int | None) -> HandedOut:
     """Lease more items to an open batch, until `size` (the project's batch_size) wait in it; all that wait.
 
-    So a page always has the next items at hand, and from the newest round. The lease is extended. Where nothing could be
-    added although there was room, `empty_because` says why.
+    So a page always has the next items at hand, and from the newest round. The lease is extended. Where nothing could
+    be added although there was room, `empty_because` says why.
 
     Raises
     ------

@@ -129,8 +129,8 @@ $("skip-form").addEventListener("submit", () => {
 $("skip-form").addEventListener("keydown", (event) => {
   const choices = [...$("skip-form").querySelectorAll("input[name=reason]")];
   if (event.target.id === "skip-note" || !"1234".includes(event.key)) return;
-  choices[Number(event.key) - 1].checked = true;
   event.preventDefault();
+  event.stopPropagation(); // it is no answer to the next item
   $("skip-dialog").close();
   skip(choices[Number(event.key) - 1].value);
 });
@@ -238,7 +238,7 @@ async function guidelines() {
   } catch {
     return; // there are none
   }
-  if (!told?.html) return;
+  if (!told?.text) return;
   $("guidelines").hidden = false;
   $("guidelines-text").innerHTML = told.html; // made safe by the server, and nothing in it may run
   const seen = `tithe-guidelines-${project.id}`;

@@ -1,12 +1,13 @@
 // An item on the page. Everything in it is data: it is only ever set as text.
 const text = document.getElementById("text");
+const letters = document.getElementById("letters"); // of its own: the annotator draws into the element around it
 const fields = document.getElementById("fields");
 const picture = document.getElementById("picture");
 const PICTURES = ["image", "image_url", "img", "picture", "photo", "thumbnail", "url"];
 
 export function showItem(item, project) {
   const shown = item.text ?? (item.tokens ? item.tokens.join(" ") : null);
-  text.textContent = shown ?? "";
+  letters.textContent = shown ?? "";
   text.hidden = shown === null;
   showPicture(item);
   showFields(item, shown === null || project.task === "vector_classification");
@@ -43,7 +44,7 @@ function showFields(item, open) {
 export function showDoubt(item, on) {
   if (!window.Highlight || !CSS.highlights) return;
   CSS.highlights.delete("doubt");
-  const node = text.firstChild;
+  const node = letters.firstChild;
   if (!on || !node || !item?.why?.doubtful?.length) return;
   const at = units(node.data);
   const ranges = item.why.doubtful.flatMap(({ start, end }) => {

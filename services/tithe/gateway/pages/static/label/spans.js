@@ -5,6 +5,7 @@ import { units } from "./show.js";
 const KEYS = [..."1234567890"];
 const COLOURS = 8;
 const text = document.getElementById("text");
+const letters = document.getElementById("letters");
 const types = document.getElementById("classes");
 const listed = document.getElementById("spans");
 
@@ -16,6 +17,7 @@ export class Spans {
     this.spans = [];
     this.selected = null;
     this.cursor = null; // {from, to}: words
+    this.left = null; // the word it left last
     document.getElementById("submit").hidden = false;
     listed.hidden = false;
     types.setAttribute("aria-label", "Types");
@@ -25,6 +27,8 @@ export class Spans {
       renderer: "SPANS",
       style: (annotation) => ({ fill: this.fill(annotation.id), fillOpacity: 0.35 }),
     });
+    this.exact = false;
+    document.addEventListener("pointerup", (event) => { this.exact = event.altKey; }, true);
     this.annotator.on("createAnnotation", (made) => this.marked(made));
     this.annotator.on("selectionChanged", (chosen) => this.select(chosen[0]?.id ?? null));
   }
@@ -55,10 +59,10 @@ export class Spans {
   }
 
   show(item, before) {
-    this.at = units(text.textContent);
-    this.words = words(item, text.textContent, this.at);
+    this.at = units(letters.textContent);
+    this.words = words(item, letters.textContent, this.at);
     this.spans = [];
-    this.selected = this.cursor = null;
+    this.selected = this.cursor = this.left = null;
     const begin = before ?? item.prediction?.spans ?? [];
     for (const { start, end, label } of begin) this.put(start, end, label);
     const suggestion = document.getElementById("suggestion");
@@ -86,12 +90,12 @@ export class Spans {
     return this.at[at] > unit && !up ? at - 1 : at;
   }
 
-  // Without white space at its ends; of an item that came as tokens, whole tokens.
+  // Whole words, unless Alt is held: then from letter to letter. An item that came as tokens has whole tokens only.
   snapped(start, end) {
     const touched = this.words.filter((word) => word.start < end && word.end > start);
     if (!touched.length) return [null, null];
-    if (this.words.whole) return [touched[0].start, touched[touched.length - 1].end];
-    const points = [...text.textContent];
+    if (this.words.whole || !this.exact) return [touched[0].start, touched[touched.length - 1].end];
+    const points = [...letters.textContent];
     while (start < end && /\s/u.test(points[start])) start += 1;
     while (end > start && /\s/u.test(points[end - 1])) end -= 1;
     return start < end ? [start, end] : [null, null];
@@ -126,7 +130,7 @@ export class Spans {
   }
 
   redraw() {
-    const node = text.firstChild;
+    const node = letters.firstChild;
     const drawn = this.spans.map((span) => {
       const range = new Range();
       const [start, end] = [this.at[span.start], this.at[span.end]];
@@ -143,7 +147,7 @@ export class Spans {
   }
 
   list() {
-    const points = [...text.textContent];
+    const points = [...letters.textContent];
     listed.replaceChildren();
     for (const span of this.spans) {
       const entry = document.createElement("li");
@@ -178,6 +182,9 @@ export class Spans {
     if (this.cursor) {
       const [from, to] = [Math.min(this.cursor.from, this.cursor.to), Math.max(this.cursor.from, this.cursor.to)];
       this.mark(this.words[from].start, this.words[to].end, label);
+      this.left = to; // walking goes on from here
+      this.cursor = null;
+      this.drawCursor();
     } else if (chosen) {
       chosen.label = label;
       this.redraw();
@@ -209,7 +216,7 @@ export class Spans {
     if (!this.words.length) return;
     const last = this.words.length - 1;
     if (!this.cursor) {
-      const at = step > 0 ? 0 : last;
+      const at = this.left === null ? (step > 0 ? 0 : last) : Math.min(last, Math.max(0, this.left + step));
       this.cursor = { from: at, to: at };
     } else {
       const to = Math.min(last, Math.max(0, this.cursor.to + step));
@@ -225,8 +232,8 @@ export class Spans {
     if (!this.cursor) return;
     const [from, to] = [Math.min(this.cursor.from, this.cursor.to), Math.max(this.cursor.from, this.cursor.to)];
     const range = new Range();
-    range.setStart(text.firstChild, this.at[this.words[from].start]);
-    range.setEnd(text.firstChild, this.at[this.words[to].end]);
+    range.setStart(letters.firstChild, this.at[this.words[from].start]);
+    range.setEnd(letters.firstChild, this.at[this.words[to].end]);
     CSS.highlights.set("cursor", new Highlight(range));
     document.getElementById("spoken").textContent = range.toString();
   }
@@ -239,7 +246,7 @@ export class Spans {
 
   help() {
     return [
-      ["mouse", "drag over words: they are marked with the type that is on"],
+      ["mouse", "drag over words: they are marked with the type that is on; with Alt from letter to letter"],
       ["← →", "walk over the words; with Shift take in more"],
       ["1 – 9, 0", "mark the words with a type, or give it to what is selected"],
       ["Tab", "select what is marked, one after the other"],
