@@ -85,7 +85,7 @@ def test_without_a_key_nothing_is_told(gateway: TestClient):
             answer = gateway.request(method, path)
             assert answer.status_code == 401, (method, path, answer.status_code)
             assert answer.headers["www-authenticate"] == "Bearer"
-            seen.add(answer.text)
+            seen |= {answer.text} - {""}  # HEAD has none
     assert len(seen) == 1
 
 

@@ -22,20 +22,21 @@ from tithe.storage.database import Unit
 
 #: For tools and probes: they carry secrets of their own, or there is nothing to hide.
 OPEN = frozenset({
-    "healthz", "readyz", "metrics", "root", "docs", "take_hook",
+    "healthz", "readyz", "metrics", "docs", "take_hook",
     "ml_health", "ml_setup", "ml_versions", "ml_webhook", "ml_predict",
     "show_sign_in", "sign_in", "show_welcome", "welcome",
 })  # fmt: skip
 #: The least role for each operation: in the project that it names or, where it names none, anywhere.
 NEEDS: dict[Role, frozenset[str]] = {
     Role.ANNOTATOR: frozenset({
-        "show_me",
+        "show_home", "show_me",
         "list_projects", "get_project", "list_strategies", "list_connector_kinds",
         "show_label", "get_guidelines",
         "ask_batch", "ask_more", "get_batch", "send_labels", "keep_batch", "release_batch",
         "get_me", "sign_out", "list_keys", "add_key", "revoke_key",
     }),
     Role.REVIEWER: frozenset({
+        "show_project", "project_events",
         "get_status", "list_rounds", "get_history", "get_proof", "nearest_labeled", "nearest_labeled_recall",
         "predict", "get_prediction", "export_project", "list_connectors", "get_connector", "get_quarantine",
         "list_machine_labels", "get_machine_labels", "export_machine_labels", "list_members", "get_import",

@@ -17,6 +17,7 @@ from tithe.gateway import (
     catalog,
     connectors,
     docs,
+    events,
     export,
     guidelines,
     health,
@@ -37,7 +38,7 @@ from tithe.gateway.access import admit, check_table
 from tithe.gateway.context import known_query
 from tithe.gateway.guards import Guards
 from tithe.gateway.metrics import Meters, Timed
-from tithe.gateway.pages import label, page, sign_in
+from tithe.gateway.pages import home, label, page, project, sign_in
 from tithe.gateway.tries import Tries
 from tithe.runtime import Runtime
 
@@ -55,10 +56,10 @@ _INTERFACE = tuple(
     room.router
     for room in (
         projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine,
-        guidelines, people,
+        guidelines, events, people,
     )
 )  # fmt: skip
-_PAGES = (sign_in.inside, label.router)
+_PAGES = (home.router, project.router, label.router, sign_in.inside)
 #: Those that tools call take whatever else the tool puts into an address, and secrets of their own.
 _OUTSIDE = (*(room.router for room in (health, metrics, docs, hooks, ml_backend)), sign_in.outside)
 
@@ -72,6 +73,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         # in the event loop, where waiting is free.
         anyio.to_thread.current_default_thread_limiter().total_tokens = runtime.settings.gateway_connections + 8
         app.state.uploads = anyio.CapacityLimiter(items.UPLOADS)
+        app.state.listeners = anyio.CapacityLimiter(events.LISTENERS)
         app.state.asking = anyio.CapacityLimiter(asking.ASKED_AT_ONCE)
         yield
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 ASSETS = "/static/docs"
@@ -21,12 +21,6 @@ def assets() -> StaticFiles:
     if package is None or package.origin is None:
         raise ModuleNotFoundError("fastapi-offline is not installed")
     return StaticFiles(directory=Path(package.origin).parent / "static")
-
-
-@router.api_route("/", methods=["GET", "HEAD"])
-async def root() -> RedirectResponse:
-    """To the description."""
-    return RedirectResponse("/docs")
 
 
 @router.api_route("/docs", methods=["GET", "HEAD"])

@@ -23,6 +23,7 @@ from tithe.errors import (
     SignedOut,
     TitheError,
     TooLarge,
+    TooManyTries,
     Unavailable,
     UnsupportedMedia,
 )
@@ -51,6 +52,7 @@ _DOCUMENTED: dict[int, type[TitheError] | str] = {
     409: Conflict,
     413: TooLarge,
     415: UnsupportedMedia,
+    429: TooManyTries,
     422: BadInput,
     503: Unavailable,
 }

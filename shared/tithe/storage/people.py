@@ -238,3 +238,8 @@ def set_member(unit: Unit, project_id: UUID, user_id: UUID, role: str) -> None:
 def drop_member(unit: Unit, project_id: UUID, user_id: UUID) -> bool:
     """Show somebody out; whether they were in."""
     return unit.run("people.drop_member", project_id=project_id, user_id=user_id) > 0
+
+
+def roles(unit: Unit, user_id: UUID) -> dict[UUID, str]:
+    """What somebody is in each of their projects."""
+    return dict(unit.rows("people.roles", user_id=user_id))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UndefinedTable
 
 from tithe.storage.database import Database, Unit
 from tithe.storage.queue import Batch
+
+#: Names of what :func:`pulse` tells.
+PULSE = (
+    "answer_seq", "labels", "skips", "items", "served_round", "round", "state", "shards_done", "measurements",
+    "stopped",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,12 @@ def answered_items(unit: Unit, project_id: UUID) -> tuple[int, int]:
 def last_failure(unit: Unit, project_id: UUID) -> FailedWork | None:
     """The newest failure of a round or of encoding."""
     return unit.one("status.last_failure", FailedWork, project_id=project_id)
+
+
+def pulse(unit: Unit, project_id: UUID) -> tuple[Any, ...] | None:
+    """What changes when anything in the project does, in the order of `PULSE`; None: there is no such project."""
+    found = unit.rows("status.pulse", project_id=project_id)
+    return found[0] if found else None
 
 
 def import_progress(unit: Unit, project_id: UUID, import_id: UUID) -> Import | None:

@@ -18,7 +18,7 @@ from tithe.storage import projects
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/label/{project_id}")
+@router.api_route("/label/{project_id}", methods=["GET", "HEAD"])
 def show_label(project_id: ProjectId, request: Request, who: Who, here: Here) -> HTMLResponse:
     """Where annotators spend their days."""
     project = here.database.run(lambda unit: projects.get(unit, project_id))

@@ -25,7 +25,7 @@ Invitation = Annotated[str, Path(max_length=100)]
 _DAY_SECONDS = 86_400
 
 
-@outside.get("/sign-in")
+@outside.api_route("/sign-in", methods=["GET", "HEAD"])
 def show_sign_in(request: Request) -> HTMLResponse:
     """A name and a password."""
     return render(request, "sign_in.html.jinja", onward=_onward(request.query_params.get("next")))
@@ -48,7 +48,7 @@ def sign_in(asked: SignIn, request: Request, here: Here) -> Response:
     return _signed_in(request, cookie)
 
 
-@outside.get("/welcome/{invitation}")
+@outside.api_route("/welcome/{invitation}", methods=["GET", "HEAD"])
 def show_welcome(invitation: Invitation, request: Request, here: Here) -> HTMLResponse:
     """Where an invitation leads. Looking does not use it up: mail programs look, too."""
     who = here.database.run(lambda unit: people.invited(unit, accounts.sha256_of(invitation)))
@@ -78,13 +78,13 @@ def sign_out(request: Request, here: Here) -> Response:
     return gone
 
 
-@inside.get("/me")
+@inside.api_route("/me", methods=["GET", "HEAD"])
 def show_me(request: Request) -> HTMLResponse:
     """One's own page: keys, signing out."""
     return render(request, "me.html.jinja")
 
 
-@inside.get("/people")
+@inside.api_route("/people", methods=["GET", "HEAD"])
 def show_people(request: Request) -> HTMLResponse:
     """Every account, for admins."""
     return render(request, "people.html.jinja")

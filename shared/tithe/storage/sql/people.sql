@@ -127,3 +127,6 @@ ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role
 
 -- name: drop_member
 DELETE FROM memberships WHERE project_id = %(project_id)s AND user_id = %(user_id)s
+
+-- name: roles
+SELECT project_id, role FROM memberships WHERE user_id = %(user_id)s

@@ -90,3 +90,14 @@ SELECT version_num FROM alembic_version
 
 -- name: pgvector
 SELECT extversion FROM pg_extension WHERE extname = 'vector'
+
+-- name: pulse
+-- What changes when anything does: a few rows, looked at every second by whoever watches.
+SELECT g.answer_seq, g.label_count, g.skip_count, p.item_count, s.number AS served_round, u.number AS round, u.state,
+       (SELECT count(*) FROM shards h WHERE h.round_id = u.id AND h.done) AS shards_done,
+       (SELECT count(*) FROM measurements e WHERE e.project_id = q.id) AS measurements,
+       q.stopped_at IS NOT NULL AS stopped
+FROM projects q JOIN pools p ON p.project_id = q.id JOIN progress g ON g.project_id = q.id
+LEFT JOIN rounds s ON s.id = g.current_round
+LEFT JOIN rounds u ON u.project_id = q.id AND u.state IN ('requested', 'training', 'scoring', 'selecting')
+WHERE q.id = %(project_id)s AND q.deleted_at IS NULL
