@@ -21,7 +21,7 @@ exit 1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-text demo up test test-fast test-label-studio lint format types floors lock clean for-running for-text for-testing \
+.PHONY: help setup setup-text demo up test test-fast test-label-studio test-browser lint format types floors lock clean for-running for-text for-testing \
         bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner bench-label-studio \
         bench-quality bench-proof
 
@@ -54,7 +54,7 @@ up: for-running ## Start the whole stack here, its data in .tithe (Ctrl-C stops 
 # ---- checking it ----
 
 # Tiny models on many threads wait for one another longer than they compute, and so do torch, BLAS and ONNX Runtime.
-test test-fast test-label-studio: export OMP_NUM_THREADS ?= 1
+test test-fast test-label-studio test-browser: export OMP_NUM_THREADS ?= 1
 
 test: for-testing lint types floors ## Check everything: lint, types, floors and all tests, with real servers
 	"$(BIN)/python" -m pytest $(ARGS)
@@ -71,6 +71,13 @@ $(VENV)/label-studio/ready: requirements/label-studio.txt | for-testing
 	"$(BIN)/python" -m venv --clear "$(VENV)/label-studio"
 	"$(VENV)/label-studio/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/label-studio.txt
 	touch "$@"
+
+# Whatever Chromium there is; Debian's package is called so.
+CHROMIUM ?= $(shell for name in chromium chromium-browser google-chrome; do command -v $$name && break; done)
+
+test-browser: for-testing ## Label, watch and break the connection in a real Chromium (PICTURES=folder keeps screenshots)
+	@test -n "$(CHROMIUM)" || { echo "no Chromium here: install Debian's package chromium, or say CHROMIUM=/path/to/it" >&2; exit 1; }
+	TITHE_CHROMIUM="$(CHROMIUM)" TITHE_PICTURES="$(if $(PICTURES),$(abspath $(PICTURES)))" "$(BIN)/python" -m pytest tests/browser $(ARGS)
 
 lint: for-testing ## Check style and formatting
 	"$(BIN)/ruff" check .

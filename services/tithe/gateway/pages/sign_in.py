@@ -36,14 +36,16 @@ def sign_in(asked: SignIn, request: Request, here: Here) -> Response:
     """Check them, slowly, and set the cookie of a new session."""
     _ours(request)
     tries: Tries = request.app.state.tries
-    tries.count(asked.name, request.client.host if request.client else "")
+    address = request.client.host if request.client else ""
+    tries.count(asked.name, address)
     found = here.database.run(lambda unit: people.credentials(unit, asked.name))
     if not accounts.right_password(asked.password, found.password if found else None) or found is None:
+        tries.wrong(address)
         raise SignedOut(
             "this name and this password do not go together", place="body.password",
             remedy="try again; an admin can invite you anew where it is lost",
         )  # fmt: skip
-    tries.forget(asked.name)
+    tries.right(asked.name)
     cookie = here.database.run(lambda unit: accounts.open_session(unit, found.id), repeatable=False)
     return _signed_in(request, cookie)
 
@@ -59,8 +61,14 @@ def show_welcome(invitation: Invitation, request: Request, here: Here) -> HTMLRe
 def welcome(invitation: Invitation, asked: SetPassword, request: Request, here: Here) -> Response:
     """Set the password, and come in."""
     _ours(request)
-    request.app.state.tries.count("@invitation", request.client.host if request.client else "")
-    _, cookie = here.database.run(lambda unit: accounts.accept(unit, invitation, asked.password), repeatable=False)
+    tries: Tries = request.app.state.tries
+    address = request.client.host if request.client else ""
+    tries.count(f"@{invitation}", address)
+    try:
+        _, cookie = here.database.run(lambda unit: accounts.accept(unit, invitation, asked.password), repeatable=False)
+    except SignedOut:
+        tries.wrong(address)
+        raise
     return _signed_in(request, cookie)
 
 

@@ -30,7 +30,7 @@ export class Spans {
     this.exact = false;
     document.addEventListener("pointerup", (event) => { this.exact = event.altKey; }, true);
     this.annotator.on("createAnnotation", (made) => this.marked(made));
-    this.annotator.on("selectionChanged", (chosen) => this.select(chosen[0]?.id ?? null));
+    this.annotator.on("selectionChanged", (chosen) => chosen.length && this.select(chosen[0].id));
   }
 
   button(label, at) {
