@@ -116,7 +116,8 @@ def wide(page: Any) -> list[str]:
     """What makes the page wider than its window; what scrolls in a box of its own does not."""
     found: list[str] = page.evaluate(
         """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
-        [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
+        [...document.body.querySelectorAll("*")]
+        .filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1)
         .map((one) => one.outerHTML.slice(0, 120))"""
     )
     return found
