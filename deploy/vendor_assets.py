@@ -24,6 +24,7 @@ WANTED = (
     ("echarts", "6.1.0", "Apache-2.0", {"dist/echarts.min.js": "echarts.min.js", "LICENSE": "echarts.LICENSE"}),
     ("@recogito/text-annotator", "4.1.1", "BSD-3-Clause",
      {"dist/text-annotator.umd.js": "text-annotator.js", "dist/text-annotator.css": "text-annotator.css"}),
+    ("papaparse", "5.7.1", "MIT", {"papaparse.min.js": "papaparse.min.js", "LICENSE": "papaparse.LICENSE"}),
     ("idb-keyval", "6.3.0", "Apache-2.0", {"dist/index.js": "idb-keyval.js", "LICENCE": "idb-keyval.LICENSE"}),
 )  # fmt: skip
 

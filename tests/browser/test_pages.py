@@ -49,7 +49,13 @@ def test_every_page_is_accessible(world: World, look: str):
         page.wait_for_selector(f"[data-testid={mark}]")
         assert faults(page) == [], path
     page = world.page(f"boss-{look}", **context)
-    for path, mark in (("/", "projects"), ("/people", "people"), ("/me", "me"), (f"/projects/{some}", "tiles")):
+    for path, mark in (
+        ("/", "projects"),
+        ("/people", "people"),
+        ("/me", "me"),
+        ("/projects/new", "new-project"),
+        (f"/projects/{some}", "tiles"),
+    ):
         page.goto(world.url + path)
         page.wait_for_selector(f"[data-testid={mark}]")
         page.wait_for_timeout(1200)
@@ -95,6 +101,37 @@ def test_the_project_page_follows_what_happens(world: World, until: Callable[...
     page.click("#guidelines-form button")
     until(lambda: "Version 1" in page.inner_text("#guidelines-version"))
     assert world.admin.get(f"/v1/projects/{project}/guidelines").json()["text"] == "Take the main one."
+
+
+def test_a_project_is_made_in_the_page_with_a_look_at_its_pool(world: World, until: Callable[..., Any], tmp_path: Path):
+    pool = tmp_path / "mail.csv"
+    rows = "\n".join(f'm{n},"a letter, number {n}",{n}' for n in range(30))
+    pool.write_text(f"id,body,size\n{rows}\n")
+    world.person("maker", "manager")
+    page = world.page("maker")
+    page.click("text=New project")
+    page.wait_for_selector("[data-testid=new-project]")
+    page.fill("input[name=name]", "made here")
+    page.fill("textarea[name=labels]", "question\ncomplaint\n\n")
+    page.set_input_files("#pool", pool)
+    page.wait_for_selector("#preview:not([hidden])")
+    assert page.input_value("#column") == "body"
+    assert page.locator("#preview-rows tr").count() == 5
+    assert faults(page) == []
+    page.fill("input[name=overlap]", "0")
+    page.eval_on_selector("#new-project", "form => form.noValidate = true")
+    page.click("button[type=submit]")
+    until(lambda: "overlap" in page.inner_text("[data-problem]"))
+    page.fill("input[name=overlap]", "1")
+    page.click("button[type=submit]")
+    page.wait_for_selector("[data-testid=tiles]")
+    project = page.url.rpartition("/")[2]
+    until(lambda: "of 30 items" in page.inner_text("#labels-more"))
+    assert "project made" in page.inner_text("[data-testid=trail]")
+    page.goto(f"{world.url}/label/{project}")
+    page.wait_for_selector(READY)
+    assert "a letter, number" in page.inner_text("[data-testid=item-text]")
+    assert "size" in page.inner_text("[data-testid=item]")
 
 
 def test_an_annotator_sees_their_projects_and_nothing_else(world: World):

@@ -354,6 +354,10 @@ def test_who_did_what_is_kept_and_cannot_be_changed(gateway: TestClient, key: An
     told = [(one.who, one.what) for one in noted]
     assert told[:3] == [("lead", "project.changed"), ("lead", "member.set"), ("lead", "project.made")]
     assert noted[0].details == {"batch_size": 7}
+    first = gateway.get(f"{at}/audit?limit=2", headers=lead).json()
+    assert [one["what"] for one in first["changes"]] == ["project.changed", "member.set"]
+    rest = gateway.get(f"{at}/audit?before={first['next']}", headers=lead).json()
+    assert ([one["what"] for one in rest["changes"]], rest["next"]) == (["project.made"], None)
     for statement in ("DELETE FROM audit", "UPDATE audit SET who = 'eve'"):
         with pytest.raises(Exception, match="append-only"), runtime.database.unit() as unit:
             unit.connection.execute(statement)

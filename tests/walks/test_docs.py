@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tithe.cli.let_in import first_admin
 from tithe.client import Tithe
 from tithe.embedded.stack import Stack, StackOptions
+from tithe.loop import people
+from tithe.storage.database import Database, Unit
 from tithe.storage.migrate import migrate
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -21,11 +24,19 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running stack's gateway."""
-    options = StackOptions(data=tmp_path_factory.mktemp("stack"), scorers=1, flower=False, durable=False)
-    with Stack(options, migrate=lambda url: migrate(url) and None) as stack:
+    """A running stack's gateway, which asks for a key; the key is in the environment, as the pages say."""
+    closed = {"TITHE_OPEN_LOOPBACK": "false"}
+    options = StackOptions(data=tmp_path_factory.mktemp("stack"), scorers=1, flower=False, durable=False, env=closed)
+    with Stack(options, migrate=lambda url: migrate(url) and None) as stack, pytest.MonkeyPatch.context() as patch:
         stack.start()
+        first_admin(stack.endpoints.database_url)
+        with Database(stack.endpoints.database_url, connections=1) as database:
+            patch.setenv("TITHE_API_KEY", database.run(key_of_the_admin))
         yield stack.endpoints.gateway_url
+
+
+def key_of_the_admin(unit: Unit) -> str:
+    return people.add_key(unit, people.known(unit, "admin").id, "test", "test", 1)[0]
 
 
 def blocks(page: Path, language: str) -> list[str]:

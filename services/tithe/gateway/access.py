@@ -44,7 +44,8 @@ NEEDS: dict[Role, frozenset[str]] = {
     Role.MANAGER: frozenset({
         "create_project", "change_project", "import_items", "ask_round", "stop", "resume",
         "preview_connector", "create_connector", "change_connector", "delete_connector", "sync_connector",
-        "ask_machine_labels", "withdraw_machine_labels", "set_member", "drop_member", "put_guidelines"
+        "ask_machine_labels", "withdraw_machine_labels", "set_member", "drop_member",
+        "put_guidelines", "get_audit", "show_new_project"
     }),
     Role.ADMIN: frozenset({"delete_project", "show_people", "list_users", "add_user", "change_user", "invite_user"}),
 }  # fmt: skip

@@ -33,6 +33,7 @@ from tithe.gateway import (
     problems,
     projects,
     proof,
+    trail,
 )
 from tithe.gateway.access import admit, check_table
 from tithe.gateway.context import known_query
@@ -56,7 +57,7 @@ _INTERFACE = tuple(
     room.router
     for room in (
         projects, catalog, items, batches, insight, proof, nearest, predict, export, connectors, machine,
-        guidelines, events, people,
+        guidelines, events, people, trail,
     )
 )  # fmt: skip
 _PAGES = (home.router, project.router, label.router, sign_in.inside)

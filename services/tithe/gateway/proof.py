@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 
 from tithe.contracts.projects import Project
 from tithe.contracts.proof import Measurement, NotMeasured, Proof, as_told
+from tithe.gateway.access import Who
 from tithe.gateway.context import Here, ProjectId
 from tithe.gateway.problems import documented
 from tithe.loop import rounds as turns
-from tithe.storage import answers, projects, proof
+from tithe.storage import answers, audit, projects, proof
 from tithe.storage.database import Unit
 from tithe.storage.proof import MeasuredRound
 
@@ -35,30 +36,32 @@ def get_proof(
 
 
 @router.post("/stop", summary="Stop handing out", responses=documented(404, 422))
-def stop(project_id: ProjectId, here: Here) -> Project:
+def stop(project_id: ProjectId, who: Who, here: Here) -> Project:
     """Nothing is handed out any more; what people hold they may still answer. Stopping twice is no error."""
-    return here.database.run(lambda unit: _stopped(unit, project_id))
+    return here.database.run(lambda unit: _stopped(unit, project_id, who.name))
 
 
 @router.post("/resume", summary="Hand out again", responses=documented(404, 422))
-def resume(project_id: ProjectId, here: Here) -> Project:
+def resume(project_id: ProjectId, who: Who, here: Here) -> Project:
     """Goes on where it stopped. A `stop_when` that stopped it is taken away, or it would at once stop it again."""
-    return here.database.run(lambda unit: _resumed(unit, project_id))
+    return here.database.run(lambda unit: _resumed(unit, project_id, who.name))
 
 
-def _stopped(unit: Unit, project_id: UUID) -> Project:
+def _stopped(unit: Unit, project_id: UUID, who: str) -> Project:
     projects.get(unit, project_id)
     answers.lock_progress(unit, project_id)
-    projects.stop(unit, project_id, "asked")
+    if projects.stop(unit, project_id, "asked"):
+        audit.note(unit, project_id, who, "project.stopped")
     project = projects.get(unit, project_id)
     turns.maybe_open(unit, project)  # whatever was labeled since the last round is learned from
     return project
 
 
-def _resumed(unit: Unit, project_id: UUID) -> Project:
+def _resumed(unit: Unit, project_id: UUID, who: str) -> Project:
     projects.get(unit, project_id)
     answers.lock_progress(unit, project_id)  # as stopping does: one follows the other
-    projects.resume(unit, project_id)
+    if projects.resume(unit, project_id):
+        audit.note(unit, project_id, who, "project.resumed")
     return projects.get(unit, project_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -152,3 +152,20 @@ class SetPassword(Asked):
     """A new password, by an invitation."""
 
     password: Password
+
+
+class Noted(Told):
+    """One change."""
+
+    id: int
+    at: datetime
+    who: str
+    what: str = Field(description="a word with a dot, such as member.set")
+    details: dict[str, Any]
+
+
+class AuditPage(Told):
+    """Some changes, the newest first. `next` is the `before` of the next page; null: this is the last."""
+
+    changes: list[Noted]
+    next: int | None

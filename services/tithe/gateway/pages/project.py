@@ -15,6 +15,12 @@ from tithe.storage import projects
 router = APIRouter(include_in_schema=False)
 
 
+@router.api_route("/projects/new", methods=["GET", "HEAD"])
+def show_new_project(request: Request) -> HTMLResponse:
+    """Name it, say what a label is, send a pool."""
+    return render(request, "new_project.html.jinja")
+
+
 @router.api_route("/projects/{project_id}", methods=["GET", "HEAD"])
 def show_project(project_id: ProjectId, request: Request, who: Who, here: Here) -> HTMLResponse:
     """How far, how good, what it saved, what comes next."""

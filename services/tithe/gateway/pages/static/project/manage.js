@@ -1,14 +1,27 @@
 // What managers do: guidelines, members, rounds, stopping, items.
 import { call, words } from "../people/send.js";
+import { upload, words as came } from "./upload.js";
 
 const $ = (id) => document.getElementById(id);
-const MEDIA = { jsonl: "application/x-ndjson", ndjson: "application/x-ndjson", csv: "text/csv", parquet: "application/vnd.apache.parquet" };
 
 export function manage(project, at) {
   guidelines(at);
   members(at);
   running(at);
   items(at);
+  trail(at);
+}
+
+async function trail(at) {
+  const { changes } = await call("GET", `${at}/audit?limit=12`);
+  $("trail").replaceChildren();
+  for (const one of changes) {
+    const row = $("trail").insertRow();
+    row.insertCell().textContent = new Date(one.at).toLocaleString();
+    row.insertCell().textContent = one.who;
+    const details = Object.entries(one.details).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+    row.insertCell().textContent = [one.what.replace(".", " "), ...details].join(", ");
+  }
 }
 
 async function guarded(problem, work) {
@@ -80,40 +93,20 @@ function running(at) {
   }));
 }
 
-// XMLHttpRequest, because it tells how much was sent.
 function items(at) {
-  $("import").addEventListener("change", () => {
+  $("import").addEventListener("change", async () => {
     const [file] = $("import").files;
     if (!file) return;
-    const told = $("import-told");
-    const media = MEDIA[file.name.split(".").pop().toLowerCase()];
-    if (!media) {
-      told.textContent = "Items are read from JSON lines (.jsonl), CSV (.csv) and Parquet (.parquet).";
-      return;
-    }
-    const bar = $("import-progress");
+    const [told, bar] = [$("import-told"), $("import-progress")];
     bar.hidden = false;
-    const request = new XMLHttpRequest();
-    request.open("POST", `${at}/items`);
-    request.setRequestHeader("Content-Type", media);
-    request.upload.addEventListener("progress", (event) => {
-      bar.value = event.loaded / event.total;
-      told.textContent = event.loaded < event.total ? `${Math.round((100 * event.loaded) / event.total)} % sent` : "sent; being stored …";
+    await guarded(told, async () => {
+      const answer = await upload(at, file, null, (share) => {
+        bar.value = share;
+        told.textContent = share < 1 ? `${Math.round(100 * share)} % sent` : "sent; being stored …";
+      });
+      told.textContent = came(answer);
     });
-    request.addEventListener("loadend", () => {
-      bar.hidden = true;
-      $("import").value = "";
-      let answer = null;
-      try {
-        answer = JSON.parse(request.responseText);
-      } catch {
-        // Not even an answer: said below.
-      }
-      if (request.status === 200) {
-        const bad = answer.rejected ? `, ${answer.rejected.toLocaleString("en")} not taken (line ${answer.rejected_lines[0]?.line}: ${answer.rejected_lines[0]?.reason})` : "";
-        told.textContent = `${answer.accepted.toLocaleString("en")} new items, ${answer.duplicates.toLocaleString("en")} known${bad}.`;
-      } else told.textContent = answer ? words(Object.assign(new Error(answer.detail), answer)) : "The upload broke off. Send the same file again: it goes on where it was.";
-    });
-    request.send(file);
+    bar.hidden = true;
+    $("import").value = "";
   });
 }
