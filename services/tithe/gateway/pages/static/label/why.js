@@ -31,7 +31,7 @@ export function showWhy(item) {
   if (item.why?.because === "queue_empty") said.splice(0, 1, "People are faster than the model: it was drawn at random.");
   const guess = item.prediction;
   if (guess?.probabilities) {
-    const top = Object.entries(guess.probabilities).slice(0, 3).map(([name, p]) => `${name} ${Math.round(100 * p)} %`);
+    const top = Object.entries(guess.probabilities).sort((a, b) => b[1] - a[1]).slice(0, 3).map(([name, p]) => `${name} ${Math.round(100 * p)} %`);
     said.push(`The model says: ${top.join(", ")}.`);
   }
   if (item.ranking?.round !== null && item.ranking?.round !== undefined) {

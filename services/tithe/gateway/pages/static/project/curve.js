@@ -16,8 +16,8 @@ export function drawCurve(place, rows, project, history, proof) {
   chart.setOption({
     aria: { enabled: true },
     animation: false,
-    textStyle: { color: ink, fontFamily: "inherit" },
-    legend: { data: ["by its own test or folds", "on the control arm", "random labels, estimated"], textStyle: { color: ink }, top: 0 },
+    textStyle: { color: ink, fontFamily: getComputedStyle(document.body).fontFamily },
+    legend: { data: ["by its own test or folds", "on the control arm", ...(randoms.length ? ["random labels, estimated"] : [])], itemGap: 24, textStyle: { color: ink }, top: 0 },
     grid: { left: 48, right: 16, top: 36, bottom: 44 },
     tooltip: { trigger: "axis", valueFormatter: (value) => (Array.isArray(value) ? value[1] : value)?.toFixed?.(3) ?? "" },
     xAxis: { type: "value", name: "labels", nameLocation: "middle", nameGap: 28, axisLabel: { color: ink }, nameTextStyle: { color: ink }, min: 0 },
