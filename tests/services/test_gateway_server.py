@@ -87,7 +87,7 @@ def project(server: Server) -> str:
 
 
 def head(path: str, *more: str) -> bytes:
-    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: tithe", *more, "", ""]).encode()
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: 127.0.0.1", *more, "", ""]).encode()
 
 
 def lines(count: int) -> bytes:
