@@ -30,7 +30,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder where nothing runs, and a wide terminal, so that lines stay whole."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    for name in ("TITHE_URL", "TITHE_DATA", "TITHE_DATABASE_URL", "TITHE_BROKER_URL", "TITHE_TRACE"):
+    for name in ("TITHE_URL", "TITHE_DATA", "TITHE_DATABASE_URL", "TITHE_BROKER_URL", "TITHE_TRACE", "TITHE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
