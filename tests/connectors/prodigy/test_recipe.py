@@ -12,7 +12,10 @@ import pytest
 
 from connectors.prodigy.served import Gateway, eventually
 from connectors.prodigy.simulator import Browser, Dataset, Json, Prodigy, Start
+from tithe.connectors.prodigy import tithe_prodigy
+from tithe.loop import people
 from tithe.runtime import Runtime
+from tithe.storage.database import Unit
 
 TEXTS = [f"text {n}" for n in range(30)]
 LABELS = ["ham", "spam"]
@@ -436,3 +439,21 @@ def test_an_update_never_raises_even_where_the_disk_is_full(
     time.sleep(0.2)
     assert len(gateway.answers(project)) == 4
     assert {t["tithe"]["item"] for t in again.questions(10)}.isdisjoint(i for i, _, _ in gateway.answers(project))
+
+
+def test_a_server_that_asks_who_calls_is_told_by_a_key(runtime: Runtime, monkeypatch: pytest.MonkeyPatch):
+    closed = Gateway(Runtime(runtime.settings.model_copy(update={"open_loopback": False}), runtime.database))
+    try:
+        server = tithe_prodigy.Server(closed.url)
+        monkeypatch.delenv("TITHE_API_KEY", raising=False)
+        with pytest.raises(tithe_prodigy.Trouble, match="set TITHE_API_KEY"):
+            server.call("GET", "/v1/projects")
+
+        def work(unit: Unit) -> str:
+            made, _ = people.add(unit, "tool", "manager", "test")
+            return people.add_key(unit, made, "tool", "test", 1)[0]
+
+        monkeypatch.setenv("TITHE_API_KEY", runtime.database.run(work))
+        assert server.call("GET", "/v1/projects")["projects"] == []
+    finally:
+        closed.stop()

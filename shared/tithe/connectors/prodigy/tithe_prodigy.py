@@ -377,7 +377,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 
 class Server:
-    """Tithe's HTTP interface."""
+    """Tithe's HTTP interface. ``TITHE_API_KEY`` says who calls: a manager's key, so that it may name who labels."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -390,6 +390,8 @@ class Server:
     ) -> Json:
         """The answer's JSON. Raises Trouble, Refused."""
         headers = {"Accept": "application/json", "User-Agent": "tithe-prodigy"}
+        if os.environ.get("TITHE_API_KEY"):
+            headers["Authorization"] = f"Bearer {os.environ['TITHE_API_KEY']}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         if key:
@@ -442,6 +444,8 @@ def _problem(error: urllib.error.HTTPError, url: str) -> Exception:
         return Trouble(f"{url} sends callers on to {location}: give that address")
     if not isinstance(problem, dict) or not str(problem.get("type", "")).startswith("urn:tithe:problem:"):
         return Trouble(f"{url} answers {status}, and not in Tithe's words")
+    if status == 401:  # nothing is wrong with the answer: it waits until a key counts
+        return Trouble(f"{url} does not know who calls: set TITHE_API_KEY to a key of a manager of the project")
     if status < 500 and status not in (408, 425, 429):
         return Refused(status, problem)
     told = f"{url} answers {status}: {problem.get('detail')}"
