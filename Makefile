@@ -23,7 +23,7 @@ endef
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-text demo up test test-fast test-label-studio test-browser lint format types floors lock clean for-running for-text for-testing \
         bench-loop bench-nearest bench-round bench-selection bench-curves bench-text bench-ner bench-label-studio \
-        bench-quality bench-proof
+        bench-quality bench-proof bench-page
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -131,6 +131,9 @@ bench-label-studio: for-testing $(VENV)/label-studio/ready ## Measure a window r
 	TITHE_LABEL_STUDIO="$(abspath $(VENV)/label-studio/bin/label-studio)" \
 	TITHE_LABEL_STUDIO_CACHE="$(abspath $(VENV)/label-studio/data)" \
 	"$(BIN)/python" benchmarks/label_studio.py $(ARGS)
+
+bench-page: for-testing ## Measure from a key to the next item on screen, while twenty others label and rounds run
+	"$(BIN)/python" benchmarks/page.py --chromium "$(CHROMIUM)" $(ARGS)
 
 # ---- upkeep ----
 
